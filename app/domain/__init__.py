@@ -1,0 +1,1 @@
+"""Our words: frozen structs, enums and rules. No I/O, no framework."""

@@ -1,0 +1,58 @@
+"""Channels: the enabled ways in to an assistant, and what may be spent there."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class ChannelKind(StrEnum):
+    """What stands on the other side."""
+
+    API = "api"
+    WEB = "web"
+    LINE = "line"
+    TELEGRAM = "telegram"
+    MESSENGER = "messenger"
+
+
+class Channel(Struct, frozen=True):
+    """One way in."""
+
+    id: UUID
+    seq: int
+    workspace_id: UUID
+    assistant_id: UUID
+    kind: ChannelKind
+    name: str
+    enabled: bool
+    created_at: datetime
+
+
+class QuotaKind(StrEnum):
+    """What a quota counts."""
+
+    MESSAGES = "messages"
+    STORAGE_BYTES = "storage_bytes"
+
+
+class QuotaPeriod(StrEnum):
+    """How often a quota starts anew."""
+
+    DAY = "day"
+    MONTH = "month"
+    FOREVER = "forever"
+
+
+class Quota(Struct, frozen=True):
+    """What may be spent, by a workspace or by one of its channels."""
+
+    id: UUID
+    workspace_id: UUID
+    channel_id: UUID | None
+    kind: QuotaKind
+    limit_units: int
+    used_units: int
+    period: QuotaPeriod
+    resets_at: datetime | None

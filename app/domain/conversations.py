@@ -1,0 +1,43 @@
+"""Conversations: threads of messages."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from msgspec import Struct
+
+
+class Role(StrEnum):
+    """Who speaks."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+    TOOL = "tool"
+
+
+class Conversation(Struct, frozen=True):
+    """One thread; `initial_message` is the first thing the user said, or the greeting while there is none."""
+
+    id: UUID
+    seq: int
+    workspace_id: UUID
+    assistant_id: UUID
+    channel_id: UUID | None
+    title: str
+    messages_count: int
+    initial_message: str
+    last_message_at: datetime | None
+    created_at: datetime
+
+
+class Message(Struct, frozen=True):
+    """One utterance; `number` counts from 1 within its conversation."""
+
+    id: UUID
+    seq: int
+    conversation_id: UUID
+    role: Role
+    number: int
+    content: str
+    created_at: datetime

@@ -1,0 +1,80 @@
+-- name: insert_assistant
+-- A new assistant with the default words.
+INSERT INTO assistants (workspace_id, name) VALUES (%(workspace_id)s::uuid, %(name)s::text)
+RETURNING id, seq, workspace_id, name, instructions, greeting, not_found_message, max_answer_tokens, temperature,
+          created_at
+
+-- name: find_assistant
+-- One assistant by id.
+SELECT id, seq, workspace_id, name, instructions, greeting, not_found_message, max_answer_tokens, temperature,
+       created_at
+FROM assistants WHERE id = %(assistant_id)s::uuid
+
+-- name: list_assistants
+-- All assistants with what they may cite, oldest first.
+SELECT a.id, a.seq, a.workspace_id, w.name AS workspace_name, a.name, k.knowledge_base_id,
+       (SELECT count(*) FROM documents AS d WHERE d.knowledge_base_id = k.knowledge_base_id) AS documents_count
+FROM assistants AS a
+JOIN workspaces AS w ON w.id = a.workspace_id
+LEFT JOIN assistant_knowledge_bases AS k ON k.assistant_id = a.id
+WHERE (%(workspace_id)s::uuid IS NULL OR a.workspace_id = %(workspace_id)s::uuid)
+ORDER BY a.seq
+
+-- name: insert_channel
+-- A new way in to an assistant.
+INSERT INTO channels (workspace_id, assistant_id, kind, name)
+VALUES (%(workspace_id)s::uuid, %(assistant_id)s::uuid, %(kind)s::text, %(name)s::text)
+RETURNING id, seq, workspace_id, assistant_id, kind, name, enabled, created_at
+
+-- name: find_channel
+-- One channel by id.
+SELECT id, seq, workspace_id, assistant_id, kind, name, enabled, created_at
+FROM channels WHERE id = %(channel_id)s::uuid
+
+-- name: enable_channel
+-- Opens or shuts a channel.
+UPDATE channels SET enabled = %(enabled)s::boolean WHERE id = %(channel_id)s::uuid
+
+-- name: set_quota
+-- Sets what may be spent; what was spent in the running period stays.
+INSERT INTO quotas (workspace_id, channel_id, kind, limit_units, period)
+VALUES (%(workspace_id)s::uuid, %(channel_id)s::uuid, %(kind)s::text, %(limit_units)s::bigint, %(period)s::text)
+ON CONFLICT (workspace_id, channel_id, kind)
+DO UPDATE SET limit_units = excluded.limit_units, period = excluded.period
+RETURNING id, workspace_id, channel_id, kind, limit_units, used_units, period, resets_at
+
+-- name: find_quota
+-- The tightest quota that binds a channel: its own or its workspace's.
+SELECT id, workspace_id, channel_id, kind, limit_units, used_units, period, resets_at
+FROM quotas
+WHERE workspace_id = %(workspace_id)s::uuid AND (channel_id IS NULL OR channel_id = %(channel_id)s::uuid)
+  AND kind = %(kind)s::text
+ORDER BY limit_units LIMIT 1
+
+-- name: spend
+-- Takes units from the quotas of a workspace and of a channel (or gives them back), first starting a new period where
+-- one is over. Rows are only touched where the units still fit; the caller compares the count with that of all quotas.
+UPDATE quotas
+SET used_units = greatest(0, CASE WHEN resets_at <= now() THEN 0 ELSE used_units END + %(units)s::bigint),
+    resets_at = CASE
+        WHEN period = 'forever' THEN NULL
+        WHEN resets_at IS NULL OR resets_at <= now()
+            THEN date_trunc(period, now()) + CASE period WHEN 'day' THEN interval '1 day' ELSE interval '1 month' END
+        ELSE resets_at END
+WHERE workspace_id = %(workspace_id)s::uuid AND (channel_id IS NULL OR channel_id = %(channel_id)s::uuid)
+  AND kind = %(kind)s::text
+  AND CASE WHEN resets_at <= now() THEN 0 ELSE used_units END + %(units)s::bigint <= limit_units
+
+-- name: count_quotas
+-- How many quotas of a kind bind this channel, and when the last of those that are spent opens again.
+SELECT count(*) AS quotas_count,
+       coalesce(extract(epoch FROM max(resets_at) FILTER (WHERE used_units >= limit_units) - now()), 3600)::int
+           AS opens_in_s
+FROM quotas
+WHERE workspace_id = %(workspace_id)s::uuid AND (channel_id IS NULL OR channel_id = %(channel_id)s::uuid)
+  AND kind = %(kind)s::text
+
+-- name: find_assistant_channel
+-- The first channel of that kind to an assistant.
+SELECT id, seq, workspace_id, assistant_id, kind, name, enabled, created_at
+FROM channels WHERE assistant_id = %(assistant_id)s::uuid AND kind = %(kind)s::text ORDER BY seq LIMIT 1

@@ -1,0 +1,45 @@
+-- name: insert_exchange
+-- A question whose answer is under way.
+INSERT INTO exchanges (workspace_id, assistant_id, conversation_id, question_message_id)
+VALUES (%(workspace_id)s::uuid, %(assistant_id)s::uuid, %(conversation_id)s::uuid, %(question_message_id)s::uuid)
+RETURNING id, seq, workspace_id, assistant_id, conversation_id, question_message_id, answer_message_id,
+          standalone_question, model, state, relevance, timings_ms, usage, error, created_at, finished_at
+
+-- name: finish_exchange
+-- The end of an answer, good or bad.
+UPDATE exchanges
+SET answer_message_id = %(answer_message_id)s::uuid, standalone_question = %(standalone_question)s::text,
+    model = %(model)s::text, state = %(state)s::text, relevance = %(relevance)s::real,
+    timings_ms = %(timings_ms)s::jsonb, usage = %(usage)s::jsonb, error = %(error)s::text, finished_at = now()
+WHERE id = %(exchange_id)s::uuid AND state = 'running'
+
+-- name: fail_forgotten_exchanges
+-- Answers that a killed server left open.
+UPDATE exchanges SET state = 'failed', error = 'The server stopped before the answer was finished.',
+    finished_at = now()
+WHERE state = 'running' AND created_at < now() - %(older_than_s)s::int * interval '1 second'
+
+-- name: list_exchanges
+-- The exchanges of a thread, oldest first.
+SELECT id, seq, workspace_id, assistant_id, conversation_id, question_message_id, answer_message_id,
+       standalone_question, model, state, relevance, timings_ms, usage, error, created_at, finished_at
+FROM exchanges WHERE conversation_id = %(conversation_id)s::uuid ORDER BY seq
+
+-- name: insert_citation
+-- A verified mark of an answer.
+INSERT INTO citations (message_id, number, workspace_id, document_id, chunk_id, title, url, page, start_chars,
+                       end_chars, excerpt, score)
+VALUES (%(message_id)s::uuid, %(number)s::int, %(workspace_id)s::uuid, %(document_id)s::uuid, %(chunk_id)s::bigint,
+        %(title)s::text, %(url)s::text, %(page)s::int, %(start)s::int, %(end)s::int, %(excerpt)s::text,
+        %(score)s::real)
+
+-- name: list_citations
+-- The marks of one answer, by number.
+SELECT number, document_id, chunk_id, title, url, page, start_chars AS start, end_chars AS "end", excerpt, score
+FROM citations WHERE message_id = %(message_id)s::uuid ORDER BY number
+
+-- name: insert_hit
+-- What was retrieved for a question, and its place in each list.
+INSERT INTO hits (exchange_id, rank, workspace_id, document_id, chunk_id, score, dense_rank, lexical_rank)
+VALUES (%(exchange_id)s::uuid, %(rank)s::int, %(workspace_id)s::uuid, %(document_id)s::uuid, %(chunk_id)s::bigint,
+        %(score)s::real, %(dense_rank)s::int, %(lexical_rank)s::int)
