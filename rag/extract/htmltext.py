@@ -1,0 +1,102 @@
+"""A parsed HTML tree -> all of its visible text as Markdown."""
+
+import re
+
+from lxml import etree
+
+from rag.extract.package import Element
+from rag.extract.tables import table_text
+
+_DROPPED = (
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "svg",
+    "head",
+    "iframe",
+    "object",
+    "nav",
+    "footer",
+    "button",
+)
+_BLOCKS = {
+    *("address", "article", "aside", "blockquote", "center", "dd", "details", "div", "dl", "dt", "fieldset"),
+    *("figcaption", "figure", "form", "header", "hr", "main", "ol", "p", "pre", "section", "summary"),
+    *("table", "tbody", "td", "th", "thead", "tr", "ul"),
+}
+_HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
+_SPACE = re.compile(r"\s+")
+_BLANK_LINES = re.compile(r"[ \t]*\n[ \t]*(?:\n[ \t]*)+")
+_LINE_EDGES = re.compile(r"[ \t]*\n[ \t]*")
+
+
+def whole_text(tree: Element) -> str:
+    """The text of the tree, which is changed on the way."""
+    etree.strip_elements(tree, *_DROPPED, etree.Comment, etree.ProcessingInstruction, with_tail=False)
+    for element in tree.iter():
+        _fold(element)
+    for table in list(tree.iter("table")):
+        _set_table(table)
+    for element in tree.iter():
+        _mark(element)
+    joined = "".join(str(part) for part in tree.itertext())
+    return _BLANK_LINES.sub("\n\n", _LINE_EDGES.sub("\n", joined)).strip()
+
+
+def _fold(element: Element) -> None:
+    preformatted = element.tag == "pre" or any(parent.tag == "pre" for parent in element.iterancestors("pre"))
+    if element.text and not preformatted:
+        element.text = _SPACE.sub(" ", element.text)
+    if element.tail:
+        element.tail = _SPACE.sub(" ", element.tail)
+
+
+def simplify_tables(tree: Element) -> None:
+    """Turns the content of each cell of a data table into plain text, lists and inner tables included."""
+    for table in [table for table in tree.iter("table") if _is_data(table)]:
+        for cell in [*table.iter("td", "th")]:
+            text = _cell_text(cell)
+            for part in list(cell):
+                cell.remove(part)
+            cell.text = text
+
+
+def _is_data(table: Element) -> bool:
+    """Whether a table holds data, not the layout of a page."""
+    if next(table.iterdescendants("h1", "h2", "h3", "form", "script"), None) is not None:
+        return False
+    if next(table.iterancestors("table"), None) is not None:
+        return False
+    return max((len(list(row.iterchildren("td", "th"))) for row in table.iter("tr")), default=0) > 1
+
+
+def _set_table(table: Element) -> None:
+    if not _is_data(table):
+        return
+    rows = [[_cell_text(cell) for cell in row.iterchildren("td", "th")] for row in table.iter("tr")]
+    caption = " ".join(_cell_text(found) for found in table.iterchildren("caption"))
+    for part in list(table):
+        table.remove(part)
+    table.text = "\n\n".join(part for part in (caption, table_text(rows)) if part)
+
+
+def _cell_text(cell: Element) -> str:
+    return _SPACE.sub(" ", " ".join(str(part).strip() for part in cell.itertext())).strip()
+
+
+def _mark(element: Element) -> None:
+    tag = element.tag
+    if tag == "br":
+        _surround(element, "", "\n")
+    elif tag == "li":
+        _surround(element, "\n- ", "\n")
+    elif tag in _HEADINGS:
+        _surround(element, f"\n\n{_HEADINGS[tag]}", "\n\n")
+    elif tag in _BLOCKS:
+        _surround(element, "\n\n", "\n\n")
+
+
+def _surround(element: Element, before: str, after: str) -> None:
+    element.text = before + (element.text or "").lstrip(" ")
+    element.tail = after + (element.tail or "")

@@ -1,0 +1,35 @@
+"""How much one file may cost before it is refused."""
+
+from msgspec import Struct
+
+
+class Limits(Struct, frozen=True):
+    """The bounds of reading one file.
+
+    Units: `max_memory_bytes` is address space above what the loaded parsers take; `max_ratio` is unpacked
+    over packed bytes of one archive member; `concurrency` is the number of files read at once.
+    """
+
+    max_file_bytes: int = 100 * 2**20
+    max_text_chars: int = 20_000_000
+    max_memory_bytes: int = 2**30
+    max_cpu_s: int = 120
+    max_wall_s: float = 180.0
+    max_members: int = 5_000
+    max_ratio: int = 200
+    max_unpacked_bytes: int = 2**30
+    concurrency: int = 2
+
+    @property
+    def too_long(self) -> str:
+        """The reason for refusing a text beyond the limit."""
+        return f"The file holds over {self.max_text_chars:,} characters of text; split it into smaller ones."
+
+    @property
+    def too_large(self) -> str:
+        """The reason for refusing a file beyond the limit."""
+        return f"The file is larger than {self.max_file_bytes / 2**20:g} MB; split it into smaller files."
+
+
+# A member smaller than this may have any ratio: a sparse sheet or a blank page packs very well.
+RATIO_MATTERS_FROM_BYTES = 10 * 2**20

@@ -1,0 +1,52 @@
+"""One file's bytes -> its pages, by the reader of its type; runs inside the jail."""
+
+import io
+from collections.abc import Callable
+
+from rag.errors import Unreadable
+from rag.extract import media
+from rag.extract.docx import read_docx
+from rag.extract.html import read_html
+from rag.extract.limits import Limits
+from rag.extract.pdf import load_pymupdf, read_pdf
+from rag.extract.pptx import read_pptx
+from rag.extract.sheet import read_csv, read_xlsx
+from rag.extract.text import read_markdown, read_plain
+from rag.passages import Extracted
+
+_LIMITED: dict[str, Callable[[bytes, str, Limits], Extracted]] = {
+    media.PDF: read_pdf,
+    media.DOCX: read_docx,
+    media.PPTX: read_pptx,
+    media.XLSX: read_xlsx,
+}
+_SIMPLE: dict[str, Callable[[bytes, str], Extracted]] = {
+    media.HTML: read_html,
+    media.MARKDOWN: read_markdown,
+    media.PLAIN: read_plain,
+    media.JSON: read_plain,
+    media.CSV: read_csv,
+    media.TSV: read_csv,
+}
+
+
+def parse(data: bytes, name: str, limits: Limits) -> Extracted:
+    """The pages of a file.
+
+    Raises: Unreadable when the type is not read, or the file is broken, protected, empty or too long.
+    """
+    kind = media.media_type(io.BytesIO(data), name)
+    if kind in media.REFUSED:
+        raise Unreadable(media.REFUSED[kind])
+    found = _LIMITED[kind](data, kind, limits) if kind in _LIMITED else _SIMPLE[kind](data, kind)
+    length = sum(len(page.text) for page in found.pages)
+    if length > limits.max_text_chars:
+        raise Unreadable(limits.too_long)
+    if not any(page.text.strip() for page in found.pages):
+        raise Unreadable("The file holds no text; check that the right file was chosen.")
+    return found
+
+
+def preload() -> None:
+    """Loads what the readers load late, so that every document finds it in memory."""
+    load_pymupdf()

@@ -1,0 +1,300 @@
+"""PDF -> numbered pages of Markdown: paragraphs in reading order, headings by size, ruled tables as rows."""
+
+import importlib
+import re
+import sys
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from msgspec import Struct
+
+from rag.errors import Unreadable
+from rag.extract.encoding import clean
+from rag.extract.limits import Limits
+from rag.extract.media import PROTECTED, REFUSED
+from rag.extract.tables import table_text
+from rag.passages import Extracted, Page
+
+_DAMAGED = "The PDF is damaged; open it, print it to a new PDF and add that."
+_NO_TEXT = "The PDF holds no text; check that the right file was chosen."
+_SCANNED = "The PDF is a scan without a text layer; run text recognition (OCR) on it and add the result."
+_UNMAPPED = (
+    "The PDF's fonts don't say which letters they show; print it to a new PDF or run text recognition (OCR)."
+)
+
+_SAMPLE_PAGES = 40
+_HEADING_CHARS = 160
+_MIN_DRAWINGS = 4
+# Looking for tables costs far more than the text; a very long document goes on without.
+_TABLE_BUDGET_S = 30.0
+_BOLD = 16
+_LIST_MARK = re.compile(r"\s*(?:[-–—•‣▪●○◦*·]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})[.)])\s")
+_WIDE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+_LIGATURE = re.compile(r"[\ufb00-\ufb4f\ufe70-\ufefc]")
+_MEANINGLESS_TITLE = re.compile(r"^(?:microsoft \w+ - .*|untitled.*|.*\.\w{2,4}|[\W\d_]*)$", re.I)
+
+Box = tuple[float, float, float, float]
+
+
+class _Line(Struct):
+    text: str
+    box: Box
+    size: float
+    is_bold: bool
+
+
+class _Table(Struct):
+    box: Box
+    text: str
+    is_written: bool = False
+
+
+# PyMuPDF 2 imports its layout model when it finds it: slow, threads before a fork, and an onnxruntime that
+# reports to its maker. Nothing here needs any of it.
+_UNWANTED_MODULES = ("pymupdf.layout", "pymupdf4llm", "onnxruntime")
+
+
+@cache
+def load_pymupdf() -> Any:
+    """The library without its layout model."""
+    for name in _UNWANTED_MODULES:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+    pymupdf = importlib.import_module("pymupdf")
+    pymupdf.no_recommend_layout()
+    pymupdf.TOOLS.mupdf_display_errors(False)
+    pymupdf.TOOLS.mupdf_display_warnings(False)
+    return pymupdf
+
+
+def read_pdf(data: bytes, media_type: str, limits: Limits) -> Extracted:
+    """The pages in order, empty ones included; the title from the properties where it means something.
+
+    Raises: Unreadable when the file is damaged, wants a password, or holds no text.
+    """
+    pymupdf = load_pymupdf()
+    try:
+        with pymupdf.open(stream=data, filetype="pdf") as document:
+            if document.needs_pass:
+                raise Unreadable(REFUSED[PROTECTED])
+            texts = _Reader(document, limits).texts()
+            _refuse_textless(texts, document)
+            title = _title(document.metadata or {})
+    except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase) as error:
+        raise Unreadable(_DAMAGED) from error
+    return Extracted(tuple(Page(text, number) for number, text in enumerate(texts, 1)), media_type, title)
+
+
+def _title(metadata: dict[str, str | None]) -> str | None:
+    title = clean(metadata.get("title") or "").strip()
+    return None if _MEANINGLESS_TITLE.match(title) else title
+
+
+def _refuse_textless(texts: list[str], document: Any) -> None:
+    total = sum(map(len, texts))
+    if not texts:
+        raise Unreadable(_DAMAGED)
+    if not "".join(texts).strip():
+        has_images = any(document[number].get_images() for number in range(min(len(texts), _SAMPLE_PAGES)))
+        raise Unreadable(_SCANNED if has_images else _NO_TEXT)
+    if sum(text.count("\ufffd") for text in texts) > total // 2:
+        raise Unreadable(_UNMAPPED)
+
+
+class _Reader:
+    """Reads the pages of one document; text outside of tables costs one pass."""
+
+    def __init__(self, document: Any, limits: Limits) -> None:
+        pymupdf = load_pymupdf()
+        self._document = document
+        self._limits = limits
+        self._flags = (
+            pymupdf.TEXT_PRESERVE_WHITESPACE
+            | pymupdf.TEXT_MEDIABOX_CLIP
+            | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+            # Ligatures are spelled out afterwards, in reading order.
+            | pymupdf.TEXT_PRESERVE_LIGATURES
+        )
+        self._body_size, self._is_body_bold = self._usual_type()
+        self._tables_left_s = _TABLE_BUDGET_S
+
+    def texts(self) -> list[str]:
+        texts: list[str] = []
+        total = 0
+        for page in self._document:
+            texts.append(_LIGATURE.sub(_spelled_out, clean(self._page_text(page))).strip())
+            total += len(texts[-1])
+            if total > self._limits.max_text_chars:
+                raise Unreadable(self._limits.too_long)
+        return texts
+
+    def _usual_type(self) -> tuple[float, bool]:
+        """The size and weight that most characters have, in a sample of pages."""
+        count = self._document.page_count
+        types: Counter[tuple[float, bool]] = Counter()
+        for number in range(0, count, max(1, count // _SAMPLE_PAGES)):
+            for line in self._lines(self._document[number]):
+                types[line.size, line.is_bold] += len(line.text)
+        return types.most_common(1)[0][0] if types else (0.0, False)
+
+    def _lines(self, page: Any) -> Iterator[_Line]:
+        for block in self._blocks(page):
+            yield from block
+
+    def _blocks(self, page: Any) -> Iterator[list[_Line]]:
+        """The lines of each paragraph; wide leading makes the library see one in every line."""
+        open_block: list[_Line] = []
+        for block in page.get_text("dict", flags=self._flags)["blocks"]:
+            lines = [line for line in map(_line, block.get("lines", ())) if line.text.strip()]
+            if lines and open_block and _goes_on(open_block, lines[0]):
+                open_block += lines
+            elif lines:
+                yield open_block
+                open_block = lines
+        yield open_block
+
+    def _page_text(self, page: Any) -> str:
+        tables = self._tables(page)
+        parts: list[str] = []
+        for block in self._blocks(page):
+            free = []
+            for line in block:
+                table = next((table for table in tables if _is_inside(line.box, table.box)), None)
+                if table is None:
+                    free.append(line)
+                elif not table.is_written:
+                    parts += [*self._paragraphs(free), table.text]
+                    free = []
+                    table.is_written = True
+            parts += self._paragraphs(free)
+        return "\n\n".join(_without_false_headings([part for part in parts if part]))
+
+    def _paragraphs(self, lines: list[_Line]) -> Iterator[str]:
+        """The lines of one block as headings and paragraphs."""
+        start = 0
+        for end in range(1, len(lines) + 1):
+            level = self._level(lines[start])
+            if end < len(lines) and self._level(lines[end]) == level:
+                continue
+            text = _joined(lines[start:end])
+            yield f"{'#' * level} {' '.join(text.split())}" if level and _is_heading(text) else text
+            start = end
+
+    def _level(self, line: _Line) -> int:
+        """1 to 3 for a line that is set larger than the body, 0 for the body."""
+        ratio = line.size / self._body_size if self._body_size else 1.0
+        if ratio >= 1.7:
+            return 1
+        if ratio >= 1.35:
+            return 2
+        return 3 if ratio >= 1.15 or (ratio >= 0.98 and line.is_bold and not self._is_body_bold) else 0
+
+    def _tables(self, page: Any) -> list[_Table]:
+        if self._tables_left_s <= 0 or len(page.get_cdrawings()) < _MIN_DRAWINGS:
+            return []
+        start = time.monotonic()
+        words = page.get_text("words", flags=self._flags)
+        found = [_table(raw, words) for raw in page.find_tables(use_layout=False).tables]
+        self._tables_left_s -= time.monotonic() - start
+        return [table for table in found if table is not None]
+
+
+def _is_heading(text: str) -> bool:
+    ends_a_sentence = text[-1:] in ".,;:。，；：、" and not text[:1].isdecimal()
+    return len(text) <= _HEADING_CHARS and any(map(str.isalpha, text)) and not ends_a_sentence
+
+
+def _without_false_headings(parts: list[str]) -> list[str]:
+    """The parts, with rows of three and more headings as what they are: text in a larger size."""
+    levels = [len(part) - len(part.lstrip("#")) if part.startswith("#") else 0 for part in parts]
+    kept: list[str] = []
+    for level, run in groupby(zip(levels, parts, strict=True), key=itemgetter(0)):
+        texts = [part for _, part in run]
+        kept += [text.lstrip("# ") for text in texts] if level and len(texts) > 2 else texts
+    return kept
+
+
+def _goes_on(block: list[_Line], line: _Line) -> bool:
+    """Whether `line` carries on the paragraph that `block` left open in the middle of a sentence."""
+    last = block[-1]
+    gap = line.box[1] - last.box[3]
+    is_full = last.box[2] >= max(line.box[2], *(other.box[2] for other in block)) - 2 * last.size
+    is_same = last.size == line.size and last.is_bold == line.is_bold
+    is_below = (
+        -0.5 * last.size <= gap <= 1.3 * last.size and abs(block[0].box[0] - line.box[0]) <= 3 * last.size
+    )
+    is_open = last.text.strip()[-1:] not in ".!?:;。！？：；"
+    return bool(is_same and is_below and is_full and is_open and not _LIST_MARK.match(line.text))
+
+
+def _line(raw: dict[str, Any]) -> _Line:
+    spans = raw["spans"]
+    longest = max(spans, key=lambda span: len(span["text"]))
+    text = "".join(span["text"] for span in spans)
+    is_bold = all(span["flags"] & _BOLD for span in spans if span["text"].strip())
+    return _Line(text, raw["bbox"], round(longest["size"] * 2) / 2, is_bold)
+
+
+def _table(raw: Any, words: list[Any]) -> _Table | None:
+    """The table's rows, when they hold what the page shows there and look like a table of data."""
+    box = tuple(raw.bbox)
+    inside = [word for word in words if _is_inside(word, box)]
+    rows = [[_cell(cell, inside) for cell in row.cells] for row in raw.rows]
+    cells = [cell for row in rows for cell in row]
+    filled = sum(1 for cell in cells if cell)
+    is_data = len(rows) > 1 and raw.col_count > 1 and filled >= max(4, 0.3 * len(cells))
+    if not is_data or sum(map(_weight, cells)) < 0.95 * sum(_weight(word[4]) for word in inside):
+        return None
+    return _Table(box, table_text(rows))
+
+
+def _cell(box: Box | None, words: list[Any]) -> str:
+    return " ".join(word[4] for word in words if _is_inside(word, box)) if box else ""
+
+
+def _spelled_out(ligature: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", ligature.group())
+
+
+def _weight(text: str) -> int:
+    return sum(1 for character in text if not character.isspace())
+
+
+def _is_inside(box: Any, outer: Box) -> bool:
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return bool(outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3])
+
+
+def _joined(lines: list[_Line]) -> str:
+    """The lines as running text; a list item, and what follows a line that ends early, begin anew."""
+    left = min((line.box[0] for line in lines), default=0.0)
+    right = max((line.box[2] for line in lines), default=0.0)
+    text = ""
+    for before, line in zip([None, *lines], lines, strict=False):
+        words = line.text.strip()
+        if before is None:
+            text = words
+        elif _is_beside(before.box, line.box):
+            text += " " + words
+        else:
+            text = _continued(text, words, ends_early=before.box[2] < right - 0.25 * (right - left))
+    return text
+
+
+def _is_beside(before: Box, box: Box) -> bool:
+    """Whether two pieces stand on the same visual line."""
+    return min(before[3], box[3]) - max(before[1], box[1]) > 0.5 * min(before[3] - before[1], box[3] - box[1])
+
+
+def _continued(text: str, words: str, *, ends_early: bool) -> str:
+    last, first = text[-1:], words[:1]
+    if last in ("-", "\u00ad") and text[-2:-1].islower() and first.islower():
+        return text[:-1] + words
+    if ends_early or _LIST_MARK.match(words):
+        return f"{text}\n{words}"
+    return text + ("" if _WIDE.match(last) and _WIDE.match(first) else " ") + words

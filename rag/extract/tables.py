@@ -1,0 +1,60 @@
+"""Rows of cells -> Markdown table lines."""
+
+import re
+from collections.abc import Sequence
+
+_SPACE = re.compile(r"\s+")
+
+
+def row_line(cells: Sequence[str]) -> str:
+    """One row as one line `| a | b |`; white space is folded, a bar inside a cell is escaped."""
+    folded = (_SPACE.sub(" ", cell).strip().replace("|", "\\|") for cell in cells)
+    return "| " + " | ".join(folded) + " |"
+
+
+def table_text(rows: Sequence[Sequence[str]]) -> str:
+    """The rows as a Markdown table with the first as its header; empty rows and columns are left out.
+
+    Rows above the header that fill only their first cell are captions: plain lines before the table.
+    """
+    filled = [row for row in rows if any(cell.strip() for cell in row)]
+    captions = _caption_count(filled)
+    table = _without_empty_columns(filled[captions:])
+    lines = [row_line(row) for row in table]
+    rule = [row_line(["---"] * len(table[0]))] if table else []
+    above = [_SPACE.sub(" ", " ".join(row)).strip() for row in filled[:captions]]
+    return "\n".join([*above, *([""] if above else []), *lines[:1], *rule, *lines[1:]])
+
+
+def _caption_count(rows: Sequence[Sequence[str]]) -> int:
+    for count, row in enumerate(rows):
+        if not row[0].strip() or any(cell.strip() for cell in row[1:]):
+            return count
+    # A list in one column is a table, not a row of captions.
+    return 0
+
+
+def _without_empty_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    width = max((len(row) for row in rows), default=0)
+    padded = [[*row, *[""] * (width - len(row))] for row in rows]
+    keep = [column for column in range(width) if any(row[column].strip() for row in padded)]
+    return [[row[column] for column in keep] for row in padded]
+
+
+def fill_merged(rows: Sequence[list[tuple[str, bool]]]) -> list[list[str]]:
+    """The rows' texts; a cell that continues the one above repeats it, so that each row can be read alone."""
+    filled: list[list[str]] = []
+    for row in rows:
+        above = filled[-1] if filled else []
+        filled.append(
+            [
+                above[column] if continues and not text and column < len(above) else text
+                for column, (text, continues) in enumerate(row)
+            ]
+        )
+    return filled
+
+
+def spanned(text: str, *, cells: int, is_whole_row: bool) -> list[str]:
+    """A wide cell as several: repeated under each column it heads, but a row of its own is written once."""
+    return [text, *[""] * (cells - 1)] if is_whole_row else [text] * cells

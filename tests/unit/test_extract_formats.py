@@ -1,0 +1,448 @@
+"""Every file type -> pages: structure is kept, and what can't be read says why."""
+
+import io
+import zipfile
+from typing import Any
+
+import docx
+import openpyxl
+import pptx
+import pytest
+from docx.oxml import parse_xml
+from hypothesis import given
+from hypothesis import strategies as st
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
+from pptx.util import Inches
+
+from rag.errors import Unreadable
+from rag.extract import Limits, media_type
+from rag.extract.encoding import clean, decode
+from rag.extract.numbering import written_number
+from rag.extract.parse import parse
+from rag.extract.pdf import load_pymupdf
+from rag.extract.tables import row_line, table_text
+from rag.passages import Extracted
+
+LIMITS = Limits()
+
+
+def read(data: bytes, name: str) -> Extracted:
+    return parse(data, name, LIMITS)
+
+
+def text_of(data: bytes, name: str) -> str:
+    return "\n\n".join(page.text for page in read(data, name).pages)
+
+
+def reason(data: bytes, name: str, limits: Limits = LIMITS) -> str:
+    with pytest.raises(Unreadable) as caught:
+        parse(data, name, limits)
+    return str(caught.value)
+
+
+def saved(document: Any) -> bytes:
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def rewritten(data: bytes, change: Any) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for info in old.infolist():
+            new.writestr(info, change(info.filename, old.read(info)))
+    return buffer.getvalue()
+
+
+# PDF
+
+
+def pdf(*pages: list[tuple[float, str]], **options: Any) -> bytes:
+    """A PDF whose pages hold lines as (size, text)."""
+    document = load_pymupdf().open()
+    for lines in pages:
+        page, y = document.new_page(), 60.0
+        for size, text in lines:
+            y += 3 * size
+            page.insert_text((72, y), text, fontsize=size)
+    return bytes(document.tobytes(**options))
+
+
+def test_pdf_pages_keep_their_numbers_and_large_lines_are_headings() -> None:
+    body = [(11.0, f"A sentence of ordinary body text, number {n}.") for n in range(6)]
+    found = read(pdf([(24.0, "Annual leave"), *body], [], [(11.0, "Last page.")]), "leave.pdf")
+    assert [page.number for page in found.pages] == [1, 2, 3]
+    assert found.pages[0].text.startswith("# Annual leave\n\nA sentence")
+    assert (found.pages[1].text, found.pages[2].text) == ("", "Last page.")
+
+
+def test_a_ruled_pdf_table_becomes_rows_in_its_place() -> None:
+    document = load_pymupdf().open()
+    page = document.new_page()
+    page.insert_text((72, 80), "Above the table.")
+    for row, cells in enumerate((("Year", "Rate"), ("2023", "0.965"), ("2024", "0.970"))):
+        for column, cell in enumerate(cells):
+            box = (72 + 100 * column, 100 + 20 * row, 172 + 100 * column, 120 + 20 * row)
+            page.draw_rect(box)
+            page.insert_text((box[0] + 5, box[3] - 5), cell, fontsize=10)
+    page.insert_text((72, 200), "Below the table.")
+    text = text_of(document.tobytes(), "rates.pdf")
+    table = "| Year | Rate |\n| --- | --- |\n| 2023 | 0.965 |\n| 2024 | 0.970 |"
+    assert text == f"Above the table.\n\n{table}\n\nBelow the table."
+
+
+def test_a_word_broken_at_the_end_of_a_line_is_whole_again() -> None:
+    document = load_pymupdf().open()
+    document.new_page().insert_textbox((72, 72, 400, 200), "The regu-\nlation applies to all\npeople.")
+    assert "The regulation applies" in text_of(document.tobytes(), "a.pdf")
+
+
+def test_a_pdf_of_pictures_alone_asks_for_text_recognition() -> None:
+    pymupdf = load_pymupdf()
+    document = pymupdf.open()
+    picture = pymupdf.Pixmap(pymupdf.csGRAY, (0, 0, 20, 20), False)
+    picture.clear_with(200)
+    document.new_page().insert_image((0, 0, 200, 200), pixmap=picture)
+    assert "scan" in reason(document.tobytes(), "scan.pdf") and "OCR" in reason(
+        document.tobytes(), "scan.pdf"
+    )
+
+
+def test_a_pdf_with_a_password_asks_for_it_to_be_removed() -> None:
+    locked = pdf([(11.0, "secret")], encryption=load_pymupdf().PDF_ENCRYPT_AES_256, user_pw="x", owner_pw="y")
+    assert "password" in reason(locked, "locked.pdf")
+
+
+def test_a_broken_pdf_says_so() -> None:
+    assert "damaged" in reason(b"%PDF-1.7\nnothing of a PDF follows", "broken.pdf")
+
+
+def test_a_pdf_longer_than_allowed_is_refused() -> None:
+    assert "over 5 characters" in reason(pdf([(11.0, "Far too long.")]), "a.pdf", Limits(max_text_chars=5))
+
+
+# DOCX
+
+
+def handbook() -> Any:
+    document = docx.Document()
+    document.core_properties.title = "Handbook"
+    document.sections[0].header.paragraphs[0].text = "Internal use"
+    document.add_heading("Leave", 1)
+    document.add_paragraph("You earn six hours.")
+    document.add_paragraph("Annual", style="List Bullet")
+    document.add_heading("Sick leave", 2)
+    table = document.add_table(3, 2)
+    for row, cells in zip(table.rows, (("Years", "Hours"), ("0-3", "4"), ("3-15", "6|7")), strict=True):
+        for cell, text in zip(row.cells, cells, strict=True):
+            cell.text = text
+    return document
+
+
+def test_docx_keeps_headings_lists_tables_and_headers() -> None:
+    found = read(saved(handbook()), "handbook.docx")
+    assert found.title == "Handbook"
+    assert found.pages[0].number is None
+    assert found.pages[0].text == "\n\n".join(
+        [
+            "Internal use",
+            "# Leave",
+            "You earn six hours.",
+            "- Annual",
+            "## Sick leave",
+            "| Years | Hours |\n| --- | --- |\n| 0-3 | 4 |\n| 3-15 | 6\\|7 |",
+        ]
+    )
+
+
+def test_a_merged_docx_cell_is_repeated_in_every_row_it_spans() -> None:
+    document = docx.Document()
+    table = document.add_table(3, 2)
+    for row in range(3):
+        for column in range(2):
+            table.cell(row, column).text = f"{row}{column}"
+    table.cell(1, 0).merge(table.cell(2, 0)).text = "both"
+    assert text_of(saved(document), "a.docx").splitlines()[2:] == ["| both | 11 |", "| both | 21 |"]
+
+
+def test_the_text_of_a_text_box_is_read_once() -> None:
+    document = docx.Document()
+    document.add_paragraph("Outside.")
+    namespace = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    compatible = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    box = "<w:txbxContent><w:p><w:r><w:t>Inside.</w:t></w:r></w:p></w:txbxContent>"
+    copies = f"<mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback>"
+    run = f"<w:r {namespace} {compatible}><mc:AlternateContent>{copies}</mc:AlternateContent></w:r>"
+    document.paragraphs[0]._p.append(parse_xml(run))
+    assert text_of(saved(document), "a.docx") == "Outside.\n\nInside."
+
+
+def test_the_strict_form_of_docx_reads_like_the_usual_one() -> None:
+    usual = b"http://schemas.openxmlformats.org/"
+    strict = b"http://purl.oclc.org/ooxml/"
+    data = saved(handbook())
+    assert text_of(rewritten(data, lambda _, part: part.replace(usual, strict)), "a.docx") == text_of(
+        data, "a.docx"
+    )
+
+
+@pytest.mark.parametrize(("kind", "third", "thirtieth"), [("decimal", "3", "30"), ("lowerLetter", "c", "dd")])
+def test_numbers_are_written_as_the_list_writes_them(kind: str, third: str, thirtieth: str) -> None:
+    assert (written_number(3, kind), written_number(30, kind)) == (third, thirtieth)
+
+
+@pytest.mark.parametrize(("count", "roman"), [(4, "IV"), (9, "IX"), (14, "XIV"), (1994, "MCMXCIV")])
+def test_roman_numbers_are_written_by_the_rules(count: int, roman: str) -> None:
+    assert written_number(count, "upperRoman") == roman
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.xlsx"])
+def test_xml_entities_in_an_office_file_are_refused(name: str) -> None:
+    folder = "word/document.xml" if name == "a.docx" else "xl/workbook.xml"
+    bomb = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>'
+    assert "entities" in reason(zipped({"[Content_Types].xml": "<Types/>", folder: bomb}), name)
+
+
+def test_an_office_file_cut_off_in_the_middle_is_damaged() -> None:
+    data = saved(handbook())
+    assert "damaged" in reason(data[: len(data) // 2], "a.docx")
+
+
+# PPTX
+
+
+def test_slides_become_pages_with_title_table_chart_and_notes() -> None:
+    show = pptx.Presentation()
+    slide = show.slides.add_slide(show.slide_layouts[5])
+    slide.shapes.title.text = "Ducks"
+    table = slide.shapes.add_table(2, 2, 0, 0, Inches(4), Inches(1)).table
+    for place, text in enumerate(("Year", "Count", "2024", "7")):
+        table.cell(place // 2, place % 2).text = text
+    chart = CategoryChartData()
+    chart.categories = ["2023", "2024"]
+    chart.add_series("Geese", (3, 4))
+    slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, 0, 0, Inches(4), Inches(2), chart)
+    slide.notes_slide.notes_text_frame.text = "Mention geese."
+    show.slides.add_slide(show.slide_layouts[5]).shapes.title.text = "End"
+    found = read(saved(show), "ducks.pptx")
+    assert [(page.number, page.label) for page in found.pages] == [(1, "Ducks"), (2, "End")]
+    first = found.pages[0].text
+    assert first.startswith("# Ducks\n\n| Year | Count |\n| --- | --- |\n| 2024 | 7 |")
+    assert "|  | Geese |\n| --- | --- |\n| 2023 | 3 |\n| 2024 | 4 |" in first
+    assert first.endswith("Notes: Mention geese.")
+    assert found.title == "Ducks"
+
+
+# Sheets
+
+
+def test_sheets_become_pages_with_rows_under_their_header() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Rates"
+    for row in (
+        ["Rates of 2024"],
+        ["Name", "Rate", "Total"],
+        ["Ana", 0.125, 3.0],
+        [],
+        ["Other", "Table"],
+        ["a", 1],
+    ):
+        sheet.append(row)
+    sheet["B3"].number_format = "0.0%"
+    book.create_sheet("Secret").sheet_state = "hidden"
+    book["Secret"].append(["nobody sees this"])
+    found = read(saved(book), "rates.xlsx")
+    assert [(page.number, page.label) for page in found.pages] == [(1, "Rates")]
+    assert found.pages[0].text == (
+        "Rates of 2024\n\n| Name | Rate | Total |\n| --- | --- | --- |\n| Ana | 12.5% | 3 |\n\n"
+        "| Other | Table |\n| --- | --- |\n| a | 1 |"
+    )
+
+
+def test_a_sheet_that_claims_a_million_rows_is_read_for_what_it_holds() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["a", "b"])
+    book.active.append(["1", "2"])
+    book.active["XFD1048576"] = "far"
+    text = text_of(saved(book), "trap.xlsx")
+    assert text.startswith("| a | b |\n| --- | --- |\n| 1 | 2 |") and "far" in text
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_csv_is_read_in_any_delimiter_and_encoding(delimiter: str, encoding: str) -> None:
+    lines = [["name", "place"], ["Begoña", "Málaga, Spain; x"], ["Zoë", "Köln"]]
+    data = "\r\n".join(delimiter.join(f'"{cell}"' for cell in line) for line in lines)
+    assert text_of(data.encode(encoding), "a.csv").splitlines() == [
+        "| name | place |",
+        "| --- | --- |",
+        "| Begoña | Málaga, Spain; x |",
+        "| Zoë | Köln |",
+    ]
+
+
+def test_a_csv_cell_of_megabytes_is_read() -> None:
+    assert len(text_of(b"a,b\n1," + b"x" * 2_000_000, "a.csv")) > 2_000_000
+
+
+# HTML
+
+STORY = (
+    "The council met on Monday and agreed on a plan for the old harbour, which had been closed for years. "
+    * 6
+)
+
+
+def test_html_keeps_the_main_text_its_headings_and_tables_and_drops_the_rest() -> None:
+    costs = "<tr><td>2024</td><td><ul><li>7</li><li>8</li></ul></td></tr>"
+    table = f"<table><tr><th>Year</th><th>Cost</th></tr>{costs}</table>"
+    page = (
+        "<html><head><title>Harbour</title></head><body><nav><a href='/'>Home</a></nav>"
+        f"<article><h1>Harbour</h1><p>{STORY}</p><h2>Costs</h2><p>{STORY}</p>{table}</article>"
+        "<script>alert('no')</script></body></html>"
+    )
+    found = read(page.encode(), "page.html")
+    text = found.pages[0].text
+    assert found.title == "Harbour" and "## Costs" in text
+    assert "| Year | Cost |\n| --- | --- |\n| 2024 | 7 8 |" in text
+    assert "alert" not in text and "Home" not in text
+
+
+def test_html_without_a_main_text_gives_all_of_its_text() -> None:
+    page = (
+        b"<html><body><div>Opening hours</div><ul><li>Monday 9-17</li><li>Friday 9-12</li></ul></body></html>"
+    )
+    assert all(
+        words in text_of(page, "hours.html") for words in ("Opening hours", "Monday 9-17", "Friday 9-12")
+    )
+
+
+def test_html_in_a_declared_encoding_is_read_in_it() -> None:
+    page = '<html><head><meta charset="shift_jis"></head><body><p>東京都の人口</p></body></html>'
+    assert "東京都の人口" in text_of(page.encode("shift_jis"), "a.html")
+
+
+def test_html_nested_very_deeply_is_read() -> None:
+    page = "<html><body>" + "<div>" * 1_000 + "deep" + "</div>" * 1_000 + "<p>flat</p></body></html>"
+    assert "flat" in text_of(page.encode(), "deep.html")
+
+
+# Markdown and text
+
+
+def test_markdown_loses_front_matter_and_template_marks_and_keeps_the_rest_verbatim() -> None:
+    source = (
+        '---\ntitle: "Leave: how"\ntags: [a]\n---\n{% alert "warning" %}\n'
+        'Ask {% slack_channel "people-ops" %} first.\n'
+        '{% endalert %}\n{% comment %}old{% endcomment %}See [leave]({% page "/leave/" %}).\n\n'
+        "```\n{% raw %}\n```\n\n*  kept   as it is\n"
+    )
+    found = read(source.encode(), "leave.md")
+    assert found.title == "Leave: how"
+    assert found.pages[0].text == (
+        "Ask people-ops first.\nSee [leave](/leave/).\n\n```\n{% raw %}\n```\n\n*  kept   as it is\n"
+    )
+
+
+def test_markdown_without_front_matter_is_titled_by_its_first_heading() -> None:
+    assert read(b"text\n\n# First #\n\n# Second\n", "a.md").title == "First"
+
+
+@given(
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufeff")
+    )
+)
+def test_any_text_comes_back_as_it_is(words: str) -> None:
+    text = f"Start {words}\nEnd"
+    assert text_of(text.encode(), "a.txt") == text
+
+
+@given(st.text())
+def test_clean_text_has_no_nul_no_surrogate_and_one_kind_of_newline(text: str) -> None:
+    cleaned = clean(text)
+    cleaned.encode("utf-8")
+    assert not set(cleaned) & set("\x00\r\x0b\x0c\u2028\ufeff") and clean(cleaned) == cleaned
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030"]
+)
+def test_chinese_text_is_read_in_its_encoding(encoding: str) -> None:
+    text = (
+        "人人生而自由，在尊严和权利上一律平等。" * 8 if encoding == "gb18030" else "Plain, then 人人生而自由."
+    )
+    assert decode(text.encode(encoding)) == text
+
+
+def test_a_short_text_in_latin_1_keeps_its_umlauts() -> None:
+    assert decode("Grüße aus Köln".encode("latin-1")) == "Grüße aus Köln"
+
+
+# Kinds of files
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "words"),
+    [
+        (b"", "a.pdf", "empty"),
+        (b" \n\t ", "a.txt", "empty"),
+        (bytes(range(256)) * 8, "a.txt", "unknown"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(50), "a.pdf", "picture"),
+        (b"{\\rtf1 text}", "a.doc", "RTF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.doc", "old Office format"),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
+            "a.xlsx",
+            "password",
+        ),
+        (b"\x1f\x8b\x08" + bytes(50), "a.tar.gz", "ZIP instead"),
+        (b"From: a@b.example\nTo: c@d.example\nSubject: x\n\ntext", "a.eml", "E-mail"),
+        (zipped({"mimetype": "application/epub+zip"}), "a.epub", "EPUB"),
+        (zipped({"mimetype": "application/vnd.oasis.opendocument.text"}), "a.odt", "OpenDocument"),
+        (zipped({"a.txt": "a"}), "a.zip", "archive"),
+    ],
+)
+def test_what_is_not_read_says_why_and_what_to_do(data: bytes, name: str, words: str) -> None:
+    said = reason(data, name)
+    assert words in said and said.endswith(".") and ";" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "kind"),
+    [
+        (b"%PDF-1.7 ...", "a.docx", "application/pdf"),
+        (b"<!DOCTYPE html><html><body>x</body></html>", "a", "text/html"),
+        (b"<div>x</div>", "a.md", "text/markdown"),
+        (b"no mark-up at all", "a.html", "text/plain"),
+        (b"def f():\n    return 1\n", "a.py", "text/plain"),
+        (b'{"a": 1}', "a.json", "application/json"),
+        (b"a,b\n1,2\n", "a.txt", "text/plain"),
+    ],
+)
+def test_the_content_decides_the_type_and_the_name_breaks_ties(data: bytes, name: str, kind: str) -> None:
+    assert media_type(io.BytesIO(data), name) == kind
+
+
+# Tables
+
+
+@given(st.lists(st.lists(st.text(max_size=8), min_size=1, max_size=4), max_size=6))
+def test_every_table_line_is_one_line_with_the_same_number_of_bars(rows: list[list[str]]) -> None:
+    lines = [line for line in table_text(rows).split("\n") if line.startswith("| ")]
+    bars = {line.replace("\\|", "").count("|") for line in lines if line.endswith(" |")}
+    assert len(bars) <= 1 or any("|" in cell or "\\" in cell for row in rows for cell in row)
+
+
+def test_a_row_folds_white_space_and_escapes_bars() -> None:
+    assert row_line(["a\n b", "c|d", ""]) == "| a b | c\\|d |  |"
