@@ -1,0 +1,139 @@
+-- name: lock_models
+-- One registration at a time, so that concurrent starts make each index once.
+SELECT pg_advisory_xact_lock(hashtextextended('embedding models', 0));
+
+-- name: add_model
+-- The model's row; the first one serves.
+INSERT INTO embedding_models (name, dimensions, serving)
+SELECT %(name)s::text, %(dimensions)s::integer, NOT EXISTS (SELECT FROM embedding_models WHERE serving)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: find_model
+-- The id and dimensions of a model.
+SELECT id, dimensions FROM embedding_models WHERE name = %(name)s::text;
+
+-- name: has_vector_index
+-- Whether the model's HNSW index exists and is usable.
+SELECT EXISTS (
+    SELECT FROM pg_index
+    WHERE indexrelid = to_regclass('chunk_vectors_hnsw_' || %(model_id)s::integer) AND indisvalid
+);
+
+-- name: make_vector_index
+-- The partial HNSW index of one model.
+CREATE INDEX IF NOT EXISTS chunk_vectors_hnsw_{model_id} ON chunk_vectors
+USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops) WHERE model_id = {model_id};
+
+-- name: known_hashes
+-- The hashes of a document's chunks that have a vector under the model.
+SELECT DISTINCT c.text_hash
+FROM chunks AS c JOIN chunk_vectors AS v ON v.chunk_id = c.id
+WHERE c.document_id = %(document_id)s::uuid AND v.model_id = %(model_id)s::integer;
+
+-- name: lock_lexicon
+-- Waits until no other transaction writes the lexicon of the knowledge base.
+SELECT lock_lexicon(%(knowledge_base_id)s::uuid);
+
+-- name: list_chunks
+-- The chunks of a document as they are stored.
+SELECT c.id, c.text_hash, EXISTS (
+    SELECT FROM chunk_vectors AS v WHERE v.chunk_id = c.id AND v.model_id = %(model_id)s::integer
+), c.category_id
+FROM chunks AS c
+WHERE c.document_id = %(document_id)s::uuid
+ORDER BY c.ordinal;
+
+-- name: remove_chunks
+-- Removes chunks; vectors, postings and statistics follow.
+DELETE FROM chunks WHERE id = ANY(%(chunk_ids)s::bigint[]);
+
+-- name: move_chunks
+-- New places for chunks whose text is unchanged.
+UPDATE chunks AS c
+SET ordinal = n.ordinal, start_chars = n.start_chars, end_chars = n.end_chars, page = n.page
+FROM unnest(
+    %(chunk_ids)s::bigint[], %(ordinals)s::integer[], %(starts)s::integer[], %(ends)s::integer[], %(pages)s::integer[]
+) AS n (id, ordinal, start_chars, end_chars, page)
+WHERE c.id = n.id
+    AND (c.ordinal, c.start_chars, c.end_chars, c.page)
+        IS DISTINCT FROM (n.ordinal, n.start_chars, n.end_chars, n.page);
+
+-- name: add_chunks
+-- Inserts chunks and returns their ids by ordinal; a heading path comes as a JSON list.
+INSERT INTO chunks (
+    workspace_id, knowledge_base_id, document_id, category_id, ordinal, start_chars, end_chars, page, heading_path,
+    text, text_hash, terms_count
+)
+SELECT
+    %(workspace_id)s::uuid, %(knowledge_base_id)s::uuid, %(document_id)s::uuid, %(category_id)s::uuid, n.ordinal,
+    n.start_chars, n.end_chars, n.page, ARRAY(SELECT jsonb_array_elements_text(n.heading_path::jsonb)),
+    n.text, n.text_hash, n.terms_count
+FROM unnest(
+    %(ordinals)s::integer[], %(starts)s::integer[], %(ends)s::integer[], %(pages)s::integer[], %(paths)s::text[],
+    %(texts)s::text[], %(hashes)s::bytea[], %(terms_counts)s::integer[]
+) AS n (ordinal, start_chars, end_chars, page, heading_path, text, text_hash, terms_count)
+ORDER BY n.ordinal
+RETURNING id, ordinal;
+
+-- name: add_vector
+-- Inserts the vector of one chunk.
+INSERT INTO chunk_vectors (chunk_id, model_id, workspace_id, knowledge_base_id, category_id, embedding)
+VALUES (
+    %(chunk_id)s::bigint, %(model_id)s::integer, %(workspace_id)s::uuid, %(knowledge_base_id)s::uuid,
+    %(category_id)s::uuid, %(embedding)s::halfvec
+);
+
+-- name: copy_vectors
+-- Gives chunks the vectors that chunks of the same document and content have.
+INSERT INTO chunk_vectors (chunk_id, model_id, workspace_id, knowledge_base_id, category_id, embedding)
+SELECT DISTINCT ON (c.id) c.id, v.model_id, c.workspace_id, c.knowledge_base_id, c.category_id, v.embedding
+FROM chunks AS c
+JOIN chunks AS twin ON twin.document_id = c.document_id AND twin.text_hash = c.text_hash
+JOIN chunk_vectors AS v ON v.chunk_id = twin.id AND v.model_id = %(model_id)s::integer
+WHERE c.id = ANY(%(chunk_ids)s::bigint[]);
+
+-- name: add_postings
+-- Counts terms in and inserts their postings; a posting names its term by place in the list, from 1.
+WITH listed AS (
+    SELECT term, df, place FROM unnest(%(terms)s::text[], %(dfs)s::integer[]) WITH ORDINALITY AS t (term, df, place)
+), counted AS (
+    INSERT INTO terms (workspace_id, knowledge_base_id, term, df)
+    SELECT %(workspace_id)s::uuid, %(knowledge_base_id)s::uuid, term, df FROM listed ORDER BY term
+    ON CONFLICT (knowledge_base_id, term) DO UPDATE SET df = terms.df + excluded.df
+    RETURNING id, term
+)
+INSERT INTO postings (term_id, chunk_id, workspace_id, category_id, tf, terms_count)
+SELECT counted.id, p.chunk_id, %(workspace_id)s::uuid, %(category_id)s::uuid, p.tf, p.terms_count
+FROM unnest(
+    %(places)s::integer[], %(chunk_ids)s::bigint[], %(tfs)s::smallint[], %(terms_counts)s::smallint[]
+) AS p (place, chunk_id, tf, terms_count)
+JOIN listed ON listed.place = p.place
+JOIN counted ON counted.term = listed.term;
+
+-- name: count_in
+-- Adds chunks to the statistics of the knowledge base.
+INSERT INTO lexicon_statistics AS s (knowledge_base_id, workspace_id, chunks_count, terms_count)
+VALUES (
+    %(knowledge_base_id)s::uuid, %(workspace_id)s::uuid, %(chunks_count)s::bigint, %(terms_count)s::bigint
+)
+ON CONFLICT (knowledge_base_id) DO UPDATE
+SET chunks_count = s.chunks_count + excluded.chunks_count, terms_count = s.terms_count + excluded.terms_count;
+
+-- name: lock_lexicons_of_documents
+-- Waits for the lexicon of every knowledge base that the documents belong to, always in the same order.
+SELECT lock_lexicon(b.id)
+FROM (
+    SELECT DISTINCT knowledge_base_id AS id FROM chunks WHERE document_id = ANY(%(document_ids)s::uuid[]) ORDER BY 1
+) AS b;
+
+-- name: remove_documents
+-- Removes every chunk of the documents; vectors, postings and statistics follow.
+DELETE FROM chunks WHERE document_id = ANY(%(document_ids)s::uuid[]);
+
+-- name: remove_knowledge_base
+-- Removes every chunk of the knowledge base; vectors, postings and statistics follow.
+DELETE FROM chunks WHERE knowledge_base_id = %(knowledge_base_id)s::uuid;
+
+-- name: set_category
+-- Moves a document's chunks, vectors and postings to another category, or to none.
+SELECT move_chunks(%(document_id)s::uuid, %(category_id)s::uuid);

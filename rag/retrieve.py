@@ -1,0 +1,276 @@
+"""A question to hits: nearest and best-worded chunks, both scores combined, and are they relevant."""
+
+import asyncio
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+import numpy as np
+from msgspec import Struct, structs
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from rag.embed import Embedder
+from rag.lexicon import AskedTerm, asked_terms
+from rag.passages import Hit, Scope
+from rag.relevance import Evidence, relevance_of
+from rag.sqlfile import queries_beside, with_constants
+
+Q = queries_beside(__file__)
+Only = Literal["fused", "dense", "lexical"]
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+_CANDIDATES = 40  # of each half, or as many as hits are asked for
+_EF_SEARCH = 100
+_EXACT_CHUNKS = 10_000
+_K1, _B = 0.9, 0.75
+_IDF_POWER = 1.5  # a question's rare words say more than BM25's one idf gives them; README, "Figures"
+_DENSE_WEIGHT = 0.6
+_UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
+_POSTINGS_READ = 10_000
+_TERMS_ASKED = 128
+_RELEVANT = 0.5
+# Sentences of nothing in common: their mean cosine is what this embedder gives to unrelated texts.
+_UNRELATED = (
+    "The recipe calls for two cups of flour.",
+    "Parliament passed the budget on Tuesday.",
+    "Whales migrate south in the winter.",
+    "The compiler reports a missing semicolon.",
+    "She scored the winning goal in extra time.",
+    "Granite forms when magma cools slowly.",
+)
+
+
+class Retrieval(Struct, frozen=True):
+    """Hits, best first, and how sure it is (0 to 1) that they speak about the question."""
+
+    hits: tuple[Hit, ...]
+    relevance: float
+    relevant: bool
+
+
+class _Wording(Struct, frozen=True):
+    """The question's terms as a scope knows them."""
+
+    chunks_count: int
+    mean_terms: float
+    asked: dict[str, AskedTerm]
+    idf: dict[str, float]
+    term_of: dict[int, str]
+    df: dict[int, int]
+
+    def weight(self, term_id: int) -> float:
+        term = self.term_of[term_id]
+        return self.asked[term].weight * float(self.idf[term] ** _IDF_POWER)
+
+    def parameters(self, term_ids: Sequence[int]) -> dict[str, Any]:
+        return {
+            "term_ids": list(term_ids),
+            "weights": [self.weight(term_id) for term_id in term_ids],
+            "k1": _K1,
+            "b": _B,
+            "mean": self.mean_terms,
+        }
+
+
+class _Candidate(Struct, frozen=True):
+    chunk_id: int
+    dense: float | None
+    lexical: float
+    terms: frozenset[str]
+    score: float = 0.0
+
+
+class _Read(Struct, frozen=True):
+    """The question as the embedder reads it."""
+
+    vector: NDArray[np.float32]
+    weight: float
+
+
+class Retriever:
+    """Finds what answers a question, by one embedding model."""
+
+    def __init__(self, embedder: Embedder, model_id: int) -> None:
+        self._embedder = embedder
+        self._constants = {"dimensions": embedder.dimensions, "model_id": model_id}
+        self._unrelated: float | None = None
+
+    async def retrieve(
+        self, pool: Pool, question: str, scope: Scope, *, limit: int = 8, only: Only = "fused"
+    ) -> Retrieval:
+        """The best `limit` chunks of the scope; `only` ranks by one half alone, for measuring."""
+        reading = asyncio.create_task(asyncio.to_thread(self._read, question))
+        try:
+            wording, exact = await _wording(pool, question, scope)
+        finally:
+            read = await reading
+        plan = _Plan(read.vector, exact, only, max(_CANDIDATES, limit))
+        async with pool.connection() as connection:
+            nearest, worded = await self._candidates(connection, scope, wording, plan)
+            found = await self._complete(connection, wording, read.vector, [*nearest, *worded])
+            ranking = sorted(self._scored(found, read.weight, only), key=lambda c: (-c.score, c.chunk_id))
+            hits = await _hits(connection, ranking[:limit], nearest, worded)
+        relevance = relevance_of(self._evidence(wording, ranking, read.weight), self._embedder.name)
+        return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
+
+    def _read(self, question: str) -> _Read:
+        if self._unrelated is None:
+            self._unrelated = _mean_cosine(self._embedder.embed(_UNRELATED))
+        readability = self._embedder.readability(question)
+        weight = min(1.0, max(0.0, (readability - _UNREAD) / (_READ - _UNREAD)))
+        return _Read(self._embedder.embed([question])[0], weight)
+
+    async def _candidates(
+        self, connection: AsyncConnection[Any], scope: Scope, wording: _Wording, plan: "_Plan"
+    ) -> tuple[list[int], list[int]]:
+        shared = _scope_parameters(scope) | {"vector": HalfVector(plan.vector), "ef_search": str(_EF_SEARCH)}
+        nearest = with_constants(Q["nearest_exact" if plan.exact else "nearest"], **self._constants)
+        seeds = wording.parameters(_rare_enough(wording))
+        async with connection.pipeline():
+            await connection.execute(Q["set_search"], shared)
+            dense = await connection.execute(
+                nearest, shared | {"candidates": 0 if plan.only == "lexical" else plan.candidates}
+            )
+            lexical = await connection.execute(
+                Q["best_worded"],
+                shared | seeds | {"candidates": 0 if plan.only == "dense" else plan.candidates},
+            )
+        return [row[0] for row in await dense.fetchall()], [row[0] for row in await lexical.fetchall()]
+
+    async def _complete(
+        self,
+        connection: AsyncConnection[Any],
+        wording: _Wording,
+        vector: NDArray[np.float32],
+        chunk_ids: Iterable[int],
+    ) -> list[_Candidate]:
+        distinct = list(dict.fromkeys(chunk_ids))
+        parameters = {"chunk_ids": distinct, "vector": HalfVector(vector)}
+        query = with_constants(Q["complete"], **self._constants)
+        cursor = await connection.execute(query, parameters | wording.parameters(list(wording.term_of)))
+        return [
+            _Candidate(chunk_id, dense, lexical, frozenset(wording.term_of[term_id] for term_id in term_ids))
+            for chunk_id, dense, lexical, term_ids in await cursor.fetchall()
+        ]
+
+    def _scored(self, candidates: Sequence[_Candidate], readable: float, only: Only) -> list[_Candidate]:
+        share = {"fused": _DENSE_WEIGHT * readable, "dense": 1.0, "lexical": 0.0}[only]
+        floor = self._unrelated or 0.0
+        best = max((candidate.lexical for candidate in candidates), default=0.0) or 1.0
+        return [
+            structs.replace(
+                candidate,
+                score=share * ((candidate.dense or 0.0) - floor) / (1.0 - floor)
+                + (1.0 - share) * candidate.lexical / best,
+            )
+            for candidate in candidates
+        ]
+
+    def _evidence(self, wording: _Wording, ranking: Sequence[_Candidate], readable: float) -> Evidence:
+        top = ranking[:3]
+        return Evidence(
+            coverage=max((_coverage(wording, candidate.terms) for candidate in top), default=0.0),
+            cosine=max((candidate.dense or 0.0 for candidate in top), default=0.0),
+            readable=readable,
+        )
+
+
+class _Plan(Struct, frozen=True):
+    """How candidates are looked for."""
+
+    vector: NDArray[np.float32]
+    exact: bool
+    only: Only
+    candidates: int
+
+
+def _mean_cosine(vectors: NDArray[np.float32]) -> float:
+    count = len(vectors)
+    return min(0.95, max(0.0, (float((vectors @ vectors.T).sum()) - count) / (count * (count - 1))))
+
+
+async def _wording(pool: Pool, question: str, scope: Scope) -> tuple[_Wording, bool]:
+    """The question's terms as the scope knows them, and whether it is small enough to compare all of it."""
+    asked = {term.term: term for term in asked_terms(question)[:_TERMS_ASKED]}
+    parameters = _scope_parameters(scope) | {"terms": list(asked), "limit": _EXACT_CHUNKS + 1}
+    async with pool.connection() as connection, connection.pipeline():
+        statistics = await connection.execute(Q["scope_statistics"], parameters)
+        known = await connection.execute(Q["find_terms"], parameters)
+        counted = await connection.execute(Q["count_chunks"], parameters) if scope.category_ids else None
+        chunks_count, terms_count = await statistics.fetchone() or (0, 0)
+        rows = await known.fetchall()
+        narrowed = await counted.fetchone() if counted else None
+    dfs = dict.fromkeys(asked, 0)
+    for _, term, df in rows:
+        dfs[term] += df
+    idf = {term: math.log1p((chunks_count - df + 0.5) / (df + 0.5)) for term, df in dfs.items()}
+    wording = _Wording(
+        chunks_count,
+        terms_count / max(1, chunks_count) or 1.0,
+        asked,
+        idf,
+        {term_id: term for term_id, term, _ in rows},
+        {term_id: df for term_id, _, df in rows},
+    )
+    return wording, (narrowed[0] if narrowed else chunks_count) <= _EXACT_CHUNKS
+
+
+def _rare_enough(wording: _Wording) -> list[int]:
+    """The terms whose postings are read to find candidates: by rarity, until enough postings are named.
+
+    The score of a candidate is completed over all terms later.
+    """
+    chosen: list[int] = []
+    postings = 0
+    for term_id in sorted(wording.df, key=lambda term_id: (wording.df[term_id], term_id)):
+        postings += wording.df[term_id]
+        if chosen and postings > _POSTINGS_READ:
+            break
+        chosen.append(term_id)
+    return chosen
+
+
+def _coverage(wording: _Wording, held: frozenset[str]) -> float:
+    """The share of the question's telling words, by idf, that a chunk holds."""
+    weights: dict[int, float] = {}
+    covered: dict[int, bool] = {}
+    for term, asked in wording.asked.items():
+        if asked.telling:
+            weights[asked.word] = max(weights.get(asked.word, 0.0), wording.idf[term])
+            covered[asked.word] = covered.get(asked.word, False) or term in held
+    total = sum(weights.values())
+    return sum(weight for word, weight in weights.items() if covered[word]) / total if total else 0.0
+
+
+async def _hits(
+    connection: AsyncConnection[Any], ranking: Sequence[_Candidate], nearest: list[int], worded: list[int]
+) -> tuple[Hit, ...]:
+    cursor = await connection.execute(Q["list_hits"], {"chunk_ids": [c.chunk_id for c in ranking]})
+    rows = {row[0]: _hit(row) for row in await cursor.fetchall()}
+    dense_ranks = {chunk_id: rank for rank, chunk_id in enumerate(nearest, start=1)}
+    lexical_ranks = {chunk_id: rank for rank, chunk_id in enumerate(worded, start=1)}
+    return tuple(
+        structs.replace(
+            rows[candidate.chunk_id],
+            score=candidate.score,
+            dense_score=candidate.dense,
+            lexical_score=candidate.lexical,
+            dense_rank=dense_ranks.get(candidate.chunk_id),
+            lexical_rank=lexical_ranks.get(candidate.chunk_id),
+        )
+        for candidate in ranking
+        if candidate.chunk_id in rows
+    )
+
+
+def _hit(row: tuple[Any, ...]) -> Hit:
+    chunk_id, document_id, title, url, text, start, end, page, heading_path = row
+    return Hit(chunk_id, document_id, title, url, text, start, end, page, tuple(heading_path), 0.0)
+
+
+def _scope_parameters(scope: Scope) -> dict[str, list[UUID]]:
+    return {"knowledge_base_ids": list(scope.knowledge_base_ids), "category_ids": list(scope.category_ids)}

@@ -1,0 +1,85 @@
+-- name: scope_statistics
+-- How many chunks the knowledge bases hold, and how many terms those have together.
+SELECT coalesce(sum(chunks_count), 0)::bigint, coalesce(sum(terms_count), 0)::bigint
+FROM lexicon_statistics
+WHERE knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[]);
+
+-- name: find_terms
+-- The question's terms that the knowledge bases know.
+SELECT id, term, df
+FROM terms
+WHERE knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[]) AND term = ANY(%(terms)s::text[]);
+
+-- name: count_chunks
+-- How many chunks the categories hold, counted up to a limit.
+SELECT count(*) FROM (
+    SELECT FROM chunks
+    WHERE knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[]) AND category_id = ANY(%(category_ids)s::uuid[])
+    LIMIT %(limit)s::integer
+) AS counted;
+
+-- name: set_search
+-- For this transaction: how far the vector index looks, and that it goes on while the filter drops what it finds.
+SELECT set_config('hnsw.ef_search', %(ef_search)s::text, true),
+    set_config('hnsw.iterative_scan', 'relaxed_order', true);
+
+-- name: nearest_exact
+-- The nearest chunks of the scope, by comparing all of them.
+WITH scope AS MATERIALIZED (
+    SELECT chunk_id, (embedding::halfvec({dimensions})) <=> %(vector)s::halfvec({dimensions}) AS distance
+    FROM chunk_vectors
+    WHERE model_id = {model_id} AND knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[])
+        AND (cardinality(%(category_ids)s::uuid[]) = 0 OR category_id = ANY(%(category_ids)s::uuid[]))
+)
+SELECT chunk_id FROM scope ORDER BY distance LIMIT %(candidates)s::integer;
+
+-- name: nearest
+-- The nearest chunks of the scope, through the model's vector index.
+SELECT chunk_id
+FROM chunk_vectors
+WHERE model_id = {model_id} AND knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[])
+    AND (cardinality(%(category_ids)s::uuid[]) = 0 OR category_id = ANY(%(category_ids)s::uuid[]))
+ORDER BY (embedding::halfvec({dimensions})) <=> %(vector)s::halfvec({dimensions})
+LIMIT %(candidates)s::integer;
+
+-- name: best_worded
+-- The chunks with the highest BM25 over the given terms.
+-- Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009), 3.4.
+SELECT p.chunk_id
+FROM unnest(%(term_ids)s::bigint[], %(weights)s::float8[]) AS a (term_id, weight)
+JOIN postings AS p ON p.term_id = a.term_id
+WHERE cardinality(%(category_ids)s::uuid[]) = 0 OR p.category_id = ANY(%(category_ids)s::uuid[])
+GROUP BY p.chunk_id
+ORDER BY sum(
+    a.weight * p.tf / (p.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.terms_count / %(mean)s::float8))
+) DESC, p.chunk_id
+LIMIT %(candidates)s::integer;
+
+-- name: complete
+-- Both scores of every candidate, and which of the question's terms it holds.
+SELECT c.chunk_id, 1 - ((v.embedding::halfvec({dimensions})) <=> %(vector)s::halfvec({dimensions})),
+    coalesce(w.score, 0), coalesce(w.term_ids, ARRAY[]::bigint[])
+FROM unnest(%(chunk_ids)s::bigint[]) AS c (chunk_id)
+LEFT JOIN chunk_vectors AS v ON v.chunk_id = c.chunk_id AND v.model_id = {model_id}
+LEFT JOIN (
+    SELECT p.chunk_id, array_agg(p.term_id) AS term_ids, sum(
+        a.weight * p.tf
+        / (p.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.terms_count / %(mean)s::float8))
+    ) AS score
+    FROM unnest(%(term_ids)s::bigint[], %(weights)s::float8[]) AS a (term_id, weight)
+    -- OFFSET keeps this a probe by term and chunk; reading all postings of the chunks took eight times as long.
+    CROSS JOIN LATERAL (
+        SELECT chunk_id, term_id, tf, terms_count
+        FROM postings
+        WHERE term_id = a.term_id AND chunk_id = ANY(%(chunk_ids)s::bigint[])
+        OFFSET 0
+    ) AS p
+    GROUP BY p.chunk_id
+) AS w ON w.chunk_id = c.chunk_id;
+
+-- name: list_hits
+-- The chunks with what a reader is shown of their documents.
+SELECT c.id, c.document_id, coalesce(nullif(d.title, ''), d.name), d.url, c.text, c.start_chars, c.end_chars, c.page,
+    c.heading_path
+FROM chunks AS c JOIN documents AS d ON d.id = c.document_id
+WHERE c.id = ANY(%(chunk_ids)s::bigint[]);

@@ -1,0 +1,177 @@
+"""A question to hits in the real database: scope, both halves, exact and indexed search, relevance."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from rag import index, retrieve
+from rag.passages import Scope
+from rag.retrieve import Retriever
+from tests.library import Library, Pool, open_library
+
+TEXTS = {
+    "Lending": "Every resident of the town may borrow up to ten books for four weeks from the library.",
+    "Fees": "Late returns cost twenty cents a day; lost books are charged at their price.",
+    "Opening hours": "The reading room is open from nine to six, on Saturdays until noon.",
+    "Whales": "Humpback whales migrate south in winter and sing for hours.",
+    "图书馆": "图书馆每周一闭馆，读者可以借阅十本书。",
+}
+
+
+@pytest.fixture
+async def library(pool: Pool) -> Library:
+    opened = await open_library(pool)
+    for title, text in TEXTS.items():
+        await opened.put(text, title)
+    return opened
+
+
+def retriever(library: Library) -> Retriever:
+    return Retriever(library.embedder, library.model_id)
+
+
+def scope(library: Library, *categories: Any) -> Scope:
+    return Scope((library.knowledge_base_id,), categories)
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("How many books may a resident borrow?", "Lending"),
+        ("What does a late return cost?", "Fees"),
+        ("Do whales sing?", "Whales"),
+        ("opening hours", "Opening hours"),
+        ("读者可以借阅几本书？", "图书馆"),
+    ],
+)
+@pytest.mark.parametrize("only", ["fused", "lexical"])
+async def test_the_document_that_answers_comes_first(
+    library: Library, question: str, title: str, only: retrieve.Only
+) -> None:
+    found = await retriever(library).retrieve(library.pool, question, scope(library), only=only)
+    assert found.hits[0].title == title
+    assert found.relevant and 0.5 <= found.relevance <= 1.0
+
+
+async def test_hits_carry_scores_ranks_and_places(library: Library) -> None:
+    found = await retriever(library).retrieve(library.pool, "borrow books", scope(library), limit=3)
+    assert len(found.hits) == 3
+    assert [hit.score for hit in found.hits] == sorted((hit.score for hit in found.hits), reverse=True)
+    best = found.hits[0]
+    assert best.text == TEXTS["Lending"][best.start : best.end]
+    assert best.dense_score is not None and best.lexical_score and best.lexical_rank == 1
+    assert all(hit.dense_rank for hit in found.hits), "five chunks are all among the nearest"
+    assert found.hits[-1].lexical_rank is None or found.hits[-1].lexical_score
+
+
+async def test_one_half_alone_has_only_its_own_candidates(library: Library) -> None:
+    lexical = await retriever(library).retrieve(library.pool, "whales", scope(library), only="lexical")
+    assert [hit.title for hit in lexical.hits] == ["Whales"]
+    assert lexical.hits[0].dense_rank is None and lexical.hits[0].dense_score is not None
+    dense = await retriever(library).retrieve(library.pool, "whales", scope(library), only="dense")
+    assert len(dense.hits) == 5 and all(hit.lexical_rank is None for hit in dense.hits)
+
+
+@pytest.mark.parametrize(
+    "question", ["", "?!", "the of and", "xylophone quasar 999", "x" * 100_000, "𝕏 \u0301\u200d"]
+)
+async def test_a_question_about_nothing_is_not_relevant(library: Library, question: str) -> None:
+    found = await retriever(library).retrieve(library.pool, question, scope(library))
+    assert not found.relevant and 0.0 <= found.relevance < 0.5
+
+
+async def test_an_empty_scope_has_no_hits(library: Library) -> None:
+    for empty in (Scope(()), Scope((uuid4(),)), scope(library, uuid4())):
+        found = await retriever(library).retrieve(library.pool, "borrow books", empty)
+        assert found.hits == () and not found.relevant
+
+
+async def test_another_knowledge_base_is_not_read(library: Library) -> None:
+    other = await open_library(library.pool)
+    await other.put("Books may be borrowed by every resident of the moon.", "Moon")
+    found = await retriever(library).retrieve(library.pool, "Who may borrow books?", scope(library))
+    assert "Moon" not in {hit.title for hit in found.hits}
+    both = Scope((library.knowledge_base_id, other.knowledge_base_id))
+    together = await retriever(library).retrieve(library.pool, "Who may borrow books on the moon?", both)
+    assert together.hits[0].title == "Moon" and len(together.hits) == 6
+
+
+@pytest.mark.parametrize("exact_chunks", [10_000, 0])
+async def test_a_category_narrows_both_halves(
+    library: Library, monkeypatch: pytest.MonkeyPatch, exact_chunks: int
+) -> None:
+    monkeypatch.setattr(retrieve, "_EXACT_CHUNKS", exact_chunks)
+    category = await library.category()
+    await library.run("UPDATE documents SET category_id = %s WHERE title IN ('Fees', 'Whales')", category)
+    found = await retriever(library).retrieve(library.pool, "borrow books", scope(library, category))
+    assert {hit.title for hit in found.hits} == {"Fees", "Whales"}
+
+
+async def test_what_was_removed_is_not_found(library: Library) -> None:
+    await library.run("DELETE FROM documents WHERE title = 'Whales'")
+    found = await retriever(library).retrieve(library.pool, "whales", scope(library))
+    assert "Whales" not in {hit.title for hit in found.hits} and not found.relevant
+
+
+async def test_a_title_and_a_heading_count(library: Library) -> None:
+    await library.put("# Parking\n\nThree places lie behind the house.\n\n# Bicycles\n\nTwo racks.", "Visit")
+    found = await retriever(library).retrieve(library.pool, "parking", scope(library), only="lexical")
+    assert found.hits[0].heading_path == ("Parking",)
+    by_title = await retriever(library).retrieve(library.pool, "visit", scope(library), only="lexical")
+    assert {hit.title for hit in by_title.hits} == {"Visit"}
+
+
+async def test_the_vector_index_finds_what_comparing_all_finds(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(300):
+        await library.put(
+            f"Note {number} about {number * 7} stones, {number % 13} rivers and {number % 5} cats."
+        )
+    question = "Which note is about 700 stones?"
+    exact = await retriever(library).retrieve(library.pool, question, scope(library), only="dense", limit=10)
+    monkeypatch.setattr(retrieve, "_EXACT_CHUNKS", 0)
+    indexed = await retriever(library).retrieve(
+        library.pool, question, scope(library), only="dense", limit=10
+    )
+    # Ties in cosine may fall either way, so scores are compared, not rows.
+    np.testing.assert_allclose(
+        [hit.score for hit in indexed.hits], [hit.score for hit in exact.hits], atol=0.02
+    )
+
+
+async def test_common_terms_are_not_read_where_rarer_ones_exist(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieve, "_POSTINGS_READ", 2)
+    found = await retriever(library).retrieve(library.pool, "the whales", scope(library), only="lexical")
+    assert [hit.title for hit in found.hits] == ["Whales"]
+    only_common = await retriever(library).retrieve(library.pool, "the", scope(library), only="lexical")
+    assert only_common.hits, "a question of common words alone still reads the rarest of them"
+
+
+async def test_questions_are_answered_while_documents_are_written(library: Library) -> None:
+    asking = retriever(library)
+
+    async def write() -> None:
+        for number in range(20):
+            await library.put(f"Another text {number} about trains and bridges.")
+
+    async def ask() -> None:
+        for _ in range(10):
+            found = await asking.retrieve(library.pool, "Do whales sing?", scope(library))
+            assert found.hits[0].title == "Whales"
+
+    await asyncio.gather(write(), ask(), ask())
+
+
+async def test_another_models_vectors_are_not_compared(library: Library) -> None:
+    async with library.pool.connection() as connection:
+        other = await index.register_model(connection, "other", library.embedder.dimensions)
+    found = await Retriever(library.embedder, other).retrieve(
+        library.pool, "whales", scope(library), only="dense"
+    )
+    assert found.hits == ()

@@ -1,0 +1,102 @@
+"""Texts to vectors with the bundled model, and what is said when a model can't be loaded."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag import embed
+from rag.embed import Embedder, load_embedder
+from rag.errors import ModelUnavailable
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return load_embedder()
+
+
+def test_vectors_have_unit_length_and_keep_the_order_of_the_texts(embedder: Embedder) -> None:
+    texts = [
+        "a much longer text about whales and the sea " * 8,
+        "whales",
+        "",
+        "the price of bread in 1789",
+    ] * 20
+    vectors = embedder.embed(texts)
+    assert vectors.shape == (80, embedder.dimensions) and vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-5)
+    alone = embedder.embed([texts[3]])[0]
+    assert float(vectors[3] @ alone) > 0.9999 and float(vectors[79] @ alone) > 0.9999
+
+
+def test_no_texts_give_no_vectors(embedder: Embedder) -> None:
+    assert embedder.embed([]).shape == (0, embedder.dimensions)
+
+
+def test_a_text_is_nearer_to_its_question_than_to_another(embedder: Embedder) -> None:
+    question, answer, other = embedder.embed(
+        ["Who may borrow books?", "The library lends to every resident.", "Granite forms when magma cools."]
+    )
+    assert float(question @ answer) > float(question @ other) + 0.2
+
+
+def test_the_direct_way_gives_what_encode_gives(embedder: Embedder) -> None:
+    assert isinstance(embedder, embed.SentenceEmbedder)
+    texts = ["one", "two words", "three words here, and some more."]
+    assert (embedder.embed(texts) * embedder._encode(texts)).sum(axis=1).min() > 0.9999
+
+
+def test_token_offsets_lie_in_the_text_and_match_the_count(embedder: Embedder) -> None:
+    text = "Überraschung: 42 naïve cafés — 你好"
+    offsets = embedder.token_offsets(text)
+    assert len(offsets) == embedder.count_tokens([text])[0]
+    assert all(0 <= start < end <= len(text) for start, end in offsets)
+
+
+def test_the_token_limit_leaves_room_for_special_tokens(embedder: Embedder) -> None:
+    at_limit = " ".join(["the"] * embedder.max_tokens)
+    same, cut = embedder.embed([at_limit + " whale whale", at_limit])
+    assert embedder.max_tokens == 254
+    assert float(same @ cut) > 0.9999
+
+
+def test_an_english_model_reads_english_better_than_spanish_and_chinese_hardly(embedder: Embedder) -> None:
+    english = embedder.readability("How many people lived in the city before the war?")
+    spanish = embedder.readability("¿Cuántas personas vivían en la ciudad antes de la guerra?")
+    chinese = embedder.readability("战争之前有多少人住在这座城市？")
+    assert english > 0.9 > 0.8 > spanish > 0.3 > 0.1 > chinese
+    assert embedder.readability("…") == 0.0
+
+
+def test_threads_share_one_embedder(embedder: Embedder) -> None:
+    texts = [f"text number {number} " * (1 + number % 7) for number in range(24)]
+    expected = embedder.embed(texts)
+    with ThreadPoolExecutor(4) as threads:
+        counts = list(threads.map(lambda text: embedder.count_tokens([text])[0], texts))
+        vectors = np.stack([vector[0] for vector in threads.map(lambda text: embedder.embed([text]), texts)])
+    assert counts == embedder.count_tokens(texts)
+    assert (vectors * expected).sum(axis=1).min() > 0.9999
+
+
+def test_a_missing_folder_is_named() -> None:
+    with pytest.raises(ModelUnavailable, match="/nowhere/model does not exist"):
+        load_embedder("/nowhere/model")
+
+
+def test_a_folder_without_a_model_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="can't be loaded") as caught:
+        load_embedder(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_altered_bundled_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "_DEFAULT_SHA256", "0" * 64)
+    with pytest.raises(ModelUnavailable, match="altered"):
+        load_embedder()
+
+
+def test_a_missing_bundled_model_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed, "_DEFAULT_PACKAGE", "no_such_package")
+    with pytest.raises(ModelUnavailable, match="not installed"):
+        load_embedder()
