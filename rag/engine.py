@@ -1,0 +1,208 @@
+"""The stages composed: a document into the index, a question into a stream of answer events."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from rag import index
+from rag.chunk import split
+from rag.cite import Citer
+from rag.condense import standalone
+from rag.embed import Embedder, load_embedder
+from rag.errors import ModelBusy, ModelUnavailable
+from rag.events import AnswerEvent, Cited, Failed, Finished, Retrieved, Started, Token, Usage
+from rag.extract import Extractor
+from rag.generate import Generator
+from rag.generate.extractive import ExtractiveGenerator
+from rag.generate.llama import LlamaGenerator
+from rag.generate.remote import RemoteGenerator
+from rag.index import DocumentKey as DocumentKey
+from rag.index import Draft, Prepared
+from rag.passages import Citation, DocumentText, Extracted, Question
+from rag.retrieve import Only as Only
+from rag.retrieve import Retrieval, Retriever
+
+Connection = AsyncConnection[Any]
+Pool = AsyncConnectionPool[Connection]
+
+
+class Models(Struct, frozen=True):
+    """The parts that an engine is made of."""
+
+    embedder: Embedder
+    generator: Generator
+    extractor: Extractor
+
+
+class ModelSpec(Struct, frozen=True):
+    """Which models to load; `llm` is empty (extractive), a GGUF path or an `http(s)://…/v1` address."""
+
+    embedding_model: str = ""
+    llm: str = ""
+    llm_context_tokens: int = 4096
+    llm_queue: int = 8
+
+
+def load_models(spec: ModelSpec) -> Models:
+    """The parts that `spec` names; takes seconds, so call it in a thread.
+
+    Raises: ModelUnavailable when one can't be loaded.
+    """
+    embedder = load_embedder(spec.embedding_model)
+    return Models(embedder, _load_generator(spec, embedder), Extractor())
+
+
+def _load_generator(spec: ModelSpec, embedder: Embedder) -> Generator:
+    if not spec.llm:
+        return ExtractiveGenerator(embedder)
+    if spec.llm.startswith(("http://", "https://")):
+        return RemoteGenerator(spec.llm, spec.llm_context_tokens, spec.llm_queue)
+    return LlamaGenerator(Path(spec.llm), spec.llm_context_tokens, spec.llm_queue)
+
+
+class Engine:
+    """Documents in, cited answers out, over one embedding model."""
+
+    def __init__(self, models: Models, model_id: int) -> None:
+        self._models = models
+        self._model_id = model_id
+        self._retriever = Retriever(models.embedder, model_id)
+
+    @classmethod
+    async def open(cls, pool: Pool, models: Models) -> "Engine":
+        """An engine whose embedding model is known to the database."""
+        embedder = models.embedder
+        async with pool.connection() as connection:
+            model_id = await index.register_model(connection, embedder.name, embedder.dimensions)
+        return cls(models, model_id)
+
+    @property
+    def model_name(self) -> str:
+        """The generator's name."""
+        return self._models.generator.name
+
+    @property
+    def embedder_name(self) -> str:
+        """The embedding model's name."""
+        return self._models.embedder.name
+
+    async def extract(self, path: Path, name: str) -> Extracted:
+        """The pages of a file.
+
+        Raises: Unreadable with a reason for a person.
+        """
+        return await self._models.extractor.extract(path, name)
+
+    async def prepare(self, pool: Pool, key: DocumentKey, document: DocumentText) -> Prepared:
+        """The document chunked, with vectors for the chunks that have none yet; nothing is written."""
+        chunks = await asyncio.to_thread(split, document, self._models.embedder)
+        draft = Draft(key, document, chunks)
+        return await index.prepare(pool, draft, self._models.embedder, self._model_id)
+
+    async def write(self, connection: Connection, prepared: Prepared) -> None:
+        """Puts a prepared document into the index in place of what it had there."""
+        await index.replace_document(connection, prepared, self._model_id)
+
+    async def lock(self, connection: Connection, knowledge_base_id: UUID) -> None:
+        """Holds the index of a knowledge base until the transaction ends; comes before any document's row."""
+        await index.lock_knowledge_base(connection, knowledge_base_id)
+
+    async def remove(self, connection: Connection, document_ids: Sequence[UUID]) -> None:
+        """Takes documents out of the index, with all their terms and vectors."""
+        await index.remove_documents(connection, document_ids)
+
+    async def retrieve(
+        self, pool: Pool, question: Question, *, limit: int = 8, only: Only = "fused"
+    ) -> Retrieval:
+        """What was found for the question as it stands; `only` ranks by one half alone, for measuring."""
+        return await self._retriever.retrieve(pool, question.text, question.scope, limit=limit, only=only)
+
+    async def answer(self, pool: Pool, question: Question) -> AsyncGenerator[AnswerEvent, None]:
+        """The answer as it comes about; the last event is Finished or Failed."""
+        clock = _Clock()
+        try:
+            async for event in self._answer(pool, question, clock):
+                yield event
+        except ModelBusy as error:
+            yield Failed(str(error), busy=True)
+        except ModelUnavailable as error:
+            yield Failed(str(error))
+
+    async def _answer(
+        self, pool: Pool, question: Question, clock: "_Clock"
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        generator = self._models.generator
+        asked = await generator.condense(question) or standalone(question)
+        clock.lap("condense")
+        yield Started(asked, generator.name)
+        found = await self._retriever.retrieve(pool, asked, question.scope)
+        clock.lap("retrieve")
+        yield Retrieved(found.hits, found.relevance, found.relevant)
+        draft = _Draft(Citer(found.hits, asked))
+        if found.relevant:
+            async for piece in generator.generate(question, asked, found.hits):
+                draft.count(piece.prompt_tokens, piece.answer_tokens, piece.finish_reason)
+                for event in draft.take(draft.citer.feed(piece.text)):
+                    yield event
+            for event in draft.take(draft.citer.finish()):
+                yield event
+        if not draft.text.strip():
+            for event in draft.take([Token(question.not_found_message)]):
+                yield event
+        clock.lap("generate")
+        yield draft.finished(question, found, clock.laps)
+
+    async def close(self) -> None:
+        """Frees the models and ends the parsers."""
+        await self._models.extractor.close()
+        await self._models.generator.close()
+
+
+class _Clock:
+    """Milliseconds per stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, int] = {}
+        self._last = time.monotonic()
+
+    def lap(self, stage: str) -> None:
+        now = time.monotonic()
+        self.laps[stage] = round((now - self._last) * 1000)
+        self._last = now
+
+
+class _Draft:
+    """The answer so far."""
+
+    def __init__(self, citer: Citer) -> None:
+        self.citer = citer
+        self.text = ""
+        self._citations: list[Citation] = []
+        self._prompt_tokens = 0
+        self._answer_tokens = 0
+        self._finish_reason = "stop"
+
+    def take(self, events: Sequence[Token | Cited]) -> Sequence[Token | Cited]:
+        for event in events:
+            if isinstance(event, Token):
+                self.text += event.text
+            else:
+                self._citations.append(event.citation)
+        return events
+
+    def count(self, prompt_tokens: int, answer_tokens: int, finish_reason: str | None) -> None:
+        self._prompt_tokens = max(self._prompt_tokens, prompt_tokens)
+        self._answer_tokens = max(self._answer_tokens, answer_tokens)
+        self._finish_reason = finish_reason or self._finish_reason
+
+    def finished(self, question: Question, found: Retrieval, timings_ms: dict[str, int]) -> Finished:
+        prompt_chars = len(question.text) + sum(len(hit.text) for hit in found.hits)
+        usage = Usage(prompt_chars, len(self.text), self._prompt_tokens, self._answer_tokens)
+        return Finished(self.text, tuple(self._citations), usage, timings_ms, self._finish_reason)

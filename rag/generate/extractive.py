@@ -1,0 +1,167 @@
+"""The generator without a model: it answers with sentences of the sources, word for word."""
+
+import asyncio
+import math
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+
+from msgspec import Struct
+
+from rag.embed import Embedder
+from rag.generate import Piece
+from rag.generate.answer_types import matches_answer_type, wanted_types
+from rag.generate.units import Unit, units_of
+from rag.passages import Hit, Question
+from rag.support import WordUnit, word_units
+
+_MOST_SENTENCES = 3
+_MOST_HITS = 8
+_MOST_EMBEDDED = 24  # sentences; the cost of an answer stays bounded on long sources
+_WORDS_PER_PIECE = 4
+
+
+class Weights(Struct, frozen=True):
+    """What makes a sentence an answer, measured on question sets in three languages."""
+
+    overlap: float = 1.0
+    context: float = 0.3
+    similarity: float = 0.8
+    answer_type: float = 0.12
+    hit: float = 0.5
+    keep: float = 0.8  # a further sentence must reach this share of the best one's score
+    keep_elsewhere: float = 0.9  # the same, out of another hit
+    keep_unlike: float = (
+        0.95  # the same, if it lacks the number, date or name that the best one has; and for rows
+    )
+
+
+class ExtractiveGenerator:
+    """At most three sentences that answer the question, each followed by its mark."""
+
+    name = "extractive"
+
+    def __init__(self, embedder: Embedder | None = None, weights: Weights | None = None) -> None:
+        self._embedder = embedder
+        self._weights = weights or Weights()
+
+    async def condense(self, question: Question) -> str | None:
+        """None: without a model the deterministic rule condenses."""
+        return None
+
+    async def generate(
+        self, question: Question, standalone_question: str, hits: tuple[Hit, ...]
+    ) -> AsyncIterator[Piece]:
+        """The chosen sentences in groups of a few words."""
+        answer = await asyncio.to_thread(self.answer, standalone_question, hits)
+        answer = answer or question.not_found_message
+        for piece in _pieces(answer):
+            yield Piece(piece)
+            await asyncio.sleep(0)
+        yield Piece("", finish_reason="stop")
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+    def answer(self, question: str, hits: Sequence[Hit]) -> str:
+        """The answer text with its marks; empty when the hits hold no sentence."""
+        ranked = self.rank(question, hits)
+        return _written(_reading_order(self._chosen(ranked)))
+
+    def rank(self, question: str, hits: Sequence[Hit]) -> list[tuple[float, Unit]]:
+        """The sentences of the hits with their scores, best first."""
+        units = _distinct(hits[:_MOST_HITS])
+        if not units:
+            return []
+        scores = self._lexical_scores(question, units, hits)
+        order = sorted(range(len(units)), key=lambda place: -scores[place])
+        near = order[:_MOST_EMBEDDED]
+        for place, similarity in zip(
+            near, self._similarities(question, [units[i] for i in near]), strict=True
+        ):
+            scores[place] += self._weights.similarity * similarity
+        return sorted(((scores[i], units[i]) for i in near), key=lambda pair: -pair[0])
+
+    def _lexical_scores(self, question: str, units: list[Unit], hits: Sequence[Hit]) -> list[float]:
+        asked = word_units(question)
+        weights = self._weights
+        idf = _idf(asked, units)
+        total = sum(idf) or 1.0
+        types = wanted_types(question)
+        top = max((hit.score for hit in hits), default=0.0) or 1.0
+        scores = []
+        for unit in units:
+            own = sum(w for (forms, _), w in zip(asked, idf, strict=True) if not forms.isdisjoint(unit.terms))
+            held = unit.terms | unit.context_terms
+            both = sum(w for (forms, _), w in zip(asked, idf, strict=True) if not forms.isdisjoint(held))
+            unit.is_of_type = matches_answer_type(types, unit.shown, question)
+            score = weights.overlap * own / total + weights.context * (both - own) / total
+            score += weights.answer_type * unit.is_of_type
+            scores.append(score + weights.hit * max(hits[unit.hit].score, 0.0) / top)
+        return scores
+
+    def _similarities(self, question: str, units: list[Unit]) -> list[float]:
+        if self._embedder is None or self._weights.similarity == 0.0:
+            return [0.0] * len(units)
+        trust = self._embedder.readability(question)
+        vectors = self._embedder.embed([question, *(unit.read_as for unit in units)])
+        return [trust * float(vectors[0] @ vector) for vector in vectors[1:]]
+
+    def _chosen(self, ranked: list[tuple[float, Unit]]) -> list[Unit]:
+        if not ranked:
+            return []
+        best, first = ranked[0]
+        further = [unit for score, unit in ranked[1:] if score >= best * self._needed(unit, first)]
+        return [first, *further[: _MOST_SENTENCES - 1]]
+
+    def _needed(self, unit: Unit, first: Unit) -> float:
+        """The share of the best sentence's score that a further one must reach."""
+        if (first.is_of_type and not unit.is_of_type) or (first.is_row and unit.is_row):
+            return self._weights.keep_unlike
+        return self._weights.keep_elsewhere if unit.hit != first.hit else self._weights.keep
+
+
+def _distinct(hits: Sequence[Hit]) -> list[Unit]:
+    """The sentences of the hits, each place of a document once."""
+    seen: set[tuple[object, int]] = set()
+    found: list[Unit] = []
+    for place, hit in enumerate(hits):
+        for unit in units_of(hit, place):
+            key = (hit.document_id, hit.start + unit.start)
+            if key not in seen:
+                seen.add(key)
+                found.append(unit)
+    return found
+
+
+def _idf(asked: Sequence[WordUnit], units: list[Unit]) -> list[float]:
+    """How telling each word of the question is among these sentences."""
+    counts = Counter(
+        place for unit in units for place, (forms, _) in enumerate(asked) if not forms.isdisjoint(unit.terms)
+    )
+    return [
+        math.log(1 + (len(units) - counts[place] + 0.5) / (counts[place] + 0.5)) * min(weight, 3.0)
+        for place, (_, weight) in enumerate(asked)
+    ]
+
+
+def _reading_order(chosen: list[Unit]) -> list[Unit]:
+    """Documents by their best sentence, within a document as one reads."""
+    documents = list(dict.fromkeys(unit.document_id for unit in chosen))
+    return sorted(chosen, key=lambda unit: (documents.index(unit.document_id), unit.document_start))
+
+
+def _written(units: list[Unit]) -> str:
+    parts: list[str] = []
+    for before, unit in zip([None, *units], units, strict=False):
+        if before is not None:
+            same = before.document_id == unit.document_id
+            inline = same and not (before.is_block or unit.is_block)
+            parts.append(" " if inline else "\n" if same and not unit.is_row else "\n\n")
+        parts.append(unit.with_mark())
+    return "".join(parts)
+
+
+def _pieces(text: str) -> list[str]:
+    words = re.findall(r"\s*\S+|\s+$", text)
+    return ["".join(words[i : i + _WORDS_PER_PIECE]) for i in range(0, len(words), _WORDS_PER_PIECE)]

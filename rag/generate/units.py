@@ -1,0 +1,146 @@
+"""The quotable units of a hit: sentences, list items, table rows with their header, lists with their lead."""
+
+import re
+from functools import cached_property
+from uuid import UUID
+
+from rag.lexicon import sentences, terms
+from rag.passages import Hit
+
+_BLOCK_MARK = re.compile(r"^[ \t]*(?:(?:[-*+•–>]|\d{1,3}[.)]|#{1,6})[ \t]+)+")
+_ITEM = re.compile(r"[ \t]*(?:[-*+•–]|\d{1,3}[.)])[ \t]+\S")
+_HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
+_SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|?[ \t]*")
+_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+_LINK_TARGET = re.compile(r"\]\([^)\s]*\)")
+_FOOTNOTE = re.compile(r"\[\d{1,3}\]")
+_ASKS = re.compile(r"[?？][\"'”」』)]*\s*$")
+_ENDS = re.compile(r"[.!?:;。！？：；|][\"'”’»)\]」』）*_]*$")
+_KEY = re.compile(r"\w[\w ]{0,30}[:：]\s")
+_LEADS = re.compile(r"[:：]\s*$")
+_MOST_ITEMS = 8
+_LONGEST_LIST = 700  # characters
+
+
+class Unit:
+    """A quotable piece of a hit's text and what stands around it."""
+
+    def __init__(self, hit: Hit, place: int, span: tuple[int, int]) -> None:
+        self.hit = place
+        self.start, self.end = span
+        self.document_id: UUID = hit.document_id
+        self.document_start = hit.start + span[0]
+        self.context = " ".join((hit.title, *hit.heading_path))
+        self.before = ""
+        self.header = ""
+        self.is_of_type = False  # whether it holds the kind of thing the question asks for
+        self.text = hit.text[span[0] : span[1]]
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a table row."""
+        return self.text.lstrip().startswith("|")
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it stands on lines of its own."""
+        return self.is_row or "\n" in self.shown or _ITEM.match(self.text) is not None
+
+    @cached_property
+    def shown(self) -> str:
+        """What an answer quotes: without list and heading marks, and on one line if it is a sentence."""
+        text = _FOOTNOTE.sub("", self.text)
+        if self.is_row:
+            return text.strip()
+        lines = text.split("\n")
+        if any(_ITEM.match(line) for line in lines[1:]):
+            return "\n".join(line.strip() for line in lines if line.strip())
+        return " ".join(_BLOCK_MARK.sub("", text).split())
+
+    @property
+    def read_as(self) -> str:
+        """The text that is compared with the question: with a row's header, without the targets of links."""
+        return _LINK_TARGET.sub("]", f"{self.header} {self.shown}".strip())
+
+    @cached_property
+    def terms(self) -> frozenset[str]:
+        """Its own terms."""
+        return frozenset(terms(_LINK_TARGET.sub("]", self.shown)))
+
+    @cached_property
+    def context_terms(self) -> frozenset[str]:
+        """The terms of the headings above it, of the sentence before it and of a row's header."""
+        return frozenset(terms(f"{self.context} {self.before} {self.header}"))
+
+    def with_mark(self) -> str:
+        """What an answer quotes, followed by its mark; a row with its header, the mark in the last cell."""
+        mark = f" [{self.hit + 1}]"
+        if not self.is_row:
+            return self.shown + mark
+        row = self.shown.removesuffix("|").rstrip() + mark + " |"
+        columns = max(row.count("|") - 1, 1)
+        return f"{self.header}\n|{' --- |' * columns}\n{row}" if self.header else row
+
+
+def units_of(hit: Hit, place: int) -> list[Unit]:
+    """The quotable units of a hit in reading order; headings and questions only give context."""
+    spans = _whole_sentences(hit.text)
+    found: list[Unit] = []
+    heading = before = header = ""
+    fenced = False
+    for index, (start, end) in enumerate(spans):
+        text = hit.text[start:end]
+        if _FENCE.match(text):
+            fenced = not fenced
+            continue
+        if _HEADING.match(text):
+            heading, before, header = text, "", ""
+            continue
+        row = text.startswith("|")
+        if row and _SEPARATOR.fullmatch(text):
+            header = _row_before(hit.text, spans, index)
+            if found and found[-1].text == header:
+                found.pop()
+            continue
+        header = header if row else ""
+        unit = Unit(hit, place, _with_items(hit.text, spans, index))
+        unit.context, unit.before, unit.header = f"{unit.context} {heading}", before, header
+        before = text
+        if not _ASKS.search(text) and any(character.isalnum() for character in text):
+            found.append(unit)
+    return found
+
+
+def _whole_sentences(text: str) -> list[tuple[int, int]]:
+    """The sentences, where one that goes on in lower case on the next line is one."""
+    spans: list[tuple[int, int]] = []
+    for start, end in sentences(text):
+        goes_on = text[start].islower() and not _KEY.match(text, start, end)
+        if spans and goes_on and _may_go_on(text[slice(*spans[-1])], text[spans[-1][1] : start]):
+            spans[-1] = spans[-1][0], end
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _may_go_on(before: str, between: str) -> bool:
+    return between.count("\n") == 1 and not (_ENDS.search(before) or _HEADING.match(before))
+
+
+def _row_before(text: str, spans: list[tuple[int, int]], index: int) -> str:
+    return text[slice(*spans[index - 1])] if index else ""
+
+
+def _with_items(text: str, spans: list[tuple[int, int]], index: int) -> tuple[int, int]:
+    """The span of a sentence; if it leads a list, that of the list too, unless it is a long one."""
+    start, end = spans[index]
+    if not _LEADS.search(text[start:end]):
+        return start, end
+    last = end
+    for count, (item_start, item_end) in enumerate(spans[index + 1 :]):
+        if not _ITEM.match(text[item_start:item_end]):
+            break
+        if count == _MOST_ITEMS or item_end - start > _LONGEST_LIST:
+            return start, last
+        last = item_end
+    return start, last
