@@ -1,0 +1,1 @@
+"""Use cases, named by verb; transactions belong to them."""

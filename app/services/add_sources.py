@@ -1,0 +1,213 @@
+"""Adding: files, folders, archives and websites become sources with a sync under way."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO
+from uuid import UUID
+
+from msgspec import Struct
+
+from app.domain.errors import DomainError, NotFound
+from app.domain.jobs import Job, JobState
+from app.domain.knowledge import FailedItem, KnowledgeBase, Source, SourceKind
+from app.security.uploads import check_size, display_name
+from app.services.house import House
+from app.services.run_jobs import announce, open_sync_job
+from app.store import documents, jobs, knowledge, sources
+from app.store.documents import NewContent, NewDocument
+from app.store.files import StoredFile
+from app.store.rows import Connection
+from app.store.sources import NewSource
+from rag.errors import RagError
+from rag.extract import ZIP, Limits, media_type, unpack
+
+_WATCH_EVERY_S = 0.3
+
+
+class Added(Struct, frozen=True):
+    """What became of one item; `error` says why it was not taken."""
+
+    name: str
+    source_id: UUID | None = None
+    error: str | None = None
+
+
+class Target(Struct, frozen=True):
+    """Where new sources go."""
+
+    base: KnowledgeBase
+    category_id: UUID | None = None
+
+
+class Progress(Struct, frozen=True):
+    """How far the syncs of some sources are."""
+
+    done: int
+    total: int
+    failed: tuple[FailedItem, ...] = ()
+
+
+async def find_target(house: House, assistant_id: UUID, category: str | None) -> Target:
+    """The assistant's knowledge base, and the category of that name, made when missing.
+
+    Raises: NotFound.
+    """
+    async with house.pool.connection() as connection:
+        bases = await knowledge.list_knowledge_bases(connection, assistant_id)
+        if not bases:
+            raise NotFound(f"There is no assistant {assistant_id}.")
+        if category is None:
+            return Target(bases[0])
+        return Target(bases[0], (await knowledge.ensure_category(connection, bases[0], category)).id)
+
+
+async def add_path(house: House, target: Target, path: Path) -> AsyncIterator[Added]:
+    """One item per file of a file, folder (recursive, no hidden files) or ZIP, each with its sync under way.
+
+    Adding a file again under the same name renews it.
+    """
+    for name, file in await asyncio.to_thread(_walk, path):
+        if await asyncio.to_thread(_is_archive, file):
+            async for added in _add_archive(house, target, file):
+                yield added
+        else:
+            yield await _add_file(house, target, name, file)
+
+
+async def add_website(house: House, target: Target, url: str) -> Added:
+    """The website as a source, its crawl under way; adding it again crawls it again."""
+    async with house.pool.connection() as connection:
+        source = await _source(connection, target, NewSource(SourceKind.WEBSITE, url, {"url": url}))
+        job = await open_sync_job(connection, source)
+    if job is not None:
+        await announce(house, job)
+    return Added(url, source.id)
+
+
+async def watch(house: House, source_ids: list[UUID]) -> AsyncIterator[Progress]:
+    """How far the latest syncs of these sources are, until all have ended."""
+    while True:
+        progress, ended = await _look(house, source_ids)
+        yield progress
+        if ended:
+            return
+        await asyncio.sleep(_WATCH_EVERY_S)
+
+
+def _walk(path: Path) -> list[tuple[str, Path]]:
+    """Names and paths of the files below `path`, sorted; links are not followed."""
+    if not path.is_dir():
+        return [(path.name, path)]
+    found = [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
+    inside = [(file.relative_to(path), file) for file in sorted(found)]
+    return [
+        (str(name), file) for name, file in inside if not any(part.startswith(".") for part in name.parts)
+    ]
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return media_type(file, path.name) == ZIP
+    except OSError:
+        return False
+
+
+async def _add_file(house: House, target: Target, name: str, path: Path) -> Added:
+    try:
+        with await asyncio.to_thread(path.open, "rb") as file:
+            return await _add(house, target, name, file)
+    except OSError as error:
+        return Added(name, error=f"The file can't be read: {error.strerror}.")
+
+
+async def _add_archive(house: House, target: Target, path: Path) -> AsyncIterator[Added]:
+    members = unpack(path, Limits())
+    while True:
+        try:
+            member = await asyncio.to_thread(next, members, None)
+        except RagError as error:
+            yield Added(path.name, error=str(error))
+            return
+        if member is None:
+            return
+        yield await _add(house, target, member.name, io.BytesIO(member.data))
+
+
+async def _add(house: House, target: Target, name: str, file: IO[bytes]) -> Added:
+    """Stores one file with its source and starts its sync; one that is too large is kept as an error."""
+    shown = "/".join(display_name(part) for part in name.split("/"))
+    refusal = _too_large(file, house.settings.max_upload_mb)
+    stored = None if refusal else await house.files.keep(file, Path(shown).suffix[:16].lower())
+    superseded, job = None, None
+    async with house.pool.connection() as connection:
+        source = await _source(connection, target, NewSource(SourceKind.FILE, shown))
+        superseded = await _put_document(connection, source, shown, stored)
+        if refusal:
+            await _refuse(connection, source, refusal)
+        else:
+            job = await open_sync_job(connection, source)
+    await house.files.delete([superseded] if superseded else [])
+    if job is not None:
+        await announce(house, job)
+    return Added(shown, source.id, refusal)
+
+
+def _too_large(file: IO[bytes], max_upload_mb: int) -> str | None:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    try:
+        check_size(size, max_upload_mb)
+    except DomainError as error:
+        return error.message
+    return None
+
+
+async def _source(connection: Connection, target: Target, new: NewSource) -> Source:
+    known = await sources.find_source_named(connection, target.base, new.kind, new.name)
+    if known is None:
+        new = NewSource(new.kind, new.name, new.options, target.category_id)
+        return await sources.insert_source(connection, target.base, new)
+    return known
+
+
+async def _put_document(
+    connection: Connection, source: Source, name: str, stored: StoredFile | None
+) -> str | None:
+    """The key of a stored file that nobody needs any more, if there is one."""
+    digest, key, size = (stored.digest, stored.key, stored.file_bytes) if stored else (None, None, 0)
+    known = await documents.find_document_named(connection, source.id, name)
+    if known is None:
+        await documents.insert_document(
+            connection, source, NewDocument(name, digest, file_key=key, file_bytes=size)
+        )
+        return None
+    if stored is None or known.content_hash == digest:
+        return key
+    content = NewContent(known.id, file_key=key, file_bytes=size, content_hash=digest)
+    await documents.replace_content(connection, content)
+    return known.file_key
+
+
+async def _refuse(connection: Connection, source: Source, reason: str) -> None:
+    for document_id in await documents.list_document_ids(connection, source.id):
+        await documents.mark_failed(connection, document_id, None, reason)
+    await sources.mark_failed(connection, source.id, reason)
+
+
+async def _look(house: House, source_ids: list[UUID]) -> tuple[Progress, bool]:
+    async with house.pool.connection() as connection:
+        latest = await jobs.list_latest_jobs(connection, source_ids)
+        failed = await documents.list_failed_documents(connection, source_ids)
+    ended = [job for job in latest if job.state in (JobState.DONE, JobState.FAILED)]
+    refused = tuple(FailedItem(str(job.subject_id), job.error or "") for job in ended if _broke(job))
+    if len(latest) == 1:
+        job = latest[0]
+        return Progress(job.progress_done, job.progress_total, failed + refused), bool(ended)
+    return Progress(len(ended), len(source_ids), failed + refused), len(ended) == len(latest)
+
+
+def _broke(job: Job) -> bool:
+    return job.state is JobState.FAILED

@@ -1,0 +1,255 @@
+"""Answers: a question is stored, answered in a task of its own, and stored again with its citations.
+
+The task belongs to the server: whoever stops listening to its events does not stop it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from app.domain.channels import QuotaKind
+from app.domain.conversations import Message, Role
+from app.domain.errors import Busy, Exhausted, NotFound, Unavailable
+from app.domain.exchanges import Exchange, ExchangeState
+from app.services.house import House
+from app.services.identify import Visit
+from app.store import assistants, conversations, exchanges
+from app.store.conversations import NewMessage
+from app.store.exchanges import Outcome
+from app.store.pool import DATABASE_ERRORS
+from app.store.rows import Connection
+from rag.events import AnswerEvent, Failed, Finished, Retrieved, Started, Token
+from rag.passages import Question, Scope, Turn
+
+# How much of the thread a follow-up question may lean on.
+_HISTORY_MESSAGES = 10
+_BROKE_OFF = "The answer broke off because of an error on the server. Please ask again."
+
+log = structlog.get_logger()
+
+
+class Ask(Struct, frozen=True):
+    """What a caller asks, in a thread or in a new one."""
+
+    text: str
+    conversation_id: UUID | None = None
+
+
+class Answering(Struct, frozen=True):
+    """An answer under way; `events` ends with Finished or Failed."""
+
+    conversation_id: UUID
+    exchange_id: UUID
+    message_id: UUID
+    created_at: datetime
+    model: str
+    events: AsyncIterator[AnswerEvent]
+
+
+class _Turn(Struct, frozen=True):
+    """One accepted question with all that its answer needs."""
+
+    visit: Visit
+    exchange: Exchange
+    question: Question
+    answer_id: UUID
+
+
+async def answer(house: House, visit: Visit, ask: Ask) -> Answering:
+    """The answer to `ask`, from its first words on.
+
+    Raises: NotFound (conversation), Exhausted (message quota), Busy (model queue), Unavailable (model).
+    """
+    turn = await _accept(house, visit, ask)
+    events: asyncio.Queue[AnswerEvent] = asyncio.Queue()
+    task = asyncio.create_task(_produce(house, turn, events))
+    house.running.add(task)
+    task.add_done_callback(house.running.discard)
+    opening = await _opening(events)
+    exchange = turn.exchange
+    return Answering(
+        exchange.conversation_id,
+        exchange.id,
+        turn.answer_id,
+        exchange.created_at,
+        house.engine.model_name,
+        _follow(opening, events),
+    )
+
+
+async def fold(answering: Answering) -> Finished:
+    """The whole answer at once.
+
+    Raises: Busy, Unavailable when it broke off.
+    """
+    async for event in answering.events:
+        if isinstance(event, Finished):
+            return event
+        if isinstance(event, Failed):
+            raise _as_error(event)
+    raise Unavailable(_BROKE_OFF)
+
+
+async def _accept(house: House, visit: Visit, ask: Ask) -> _Turn:
+    async with house.pool.connection() as connection:
+        conversation_id = await _thread(connection, visit, ask.conversation_id)
+        wait_s = await assistants.spend(connection, visit.channel, QuotaKind.MESSAGES, 1)
+        if wait_s is not None:
+            raise Exhausted("The message quota is spent.", wait_s)
+        recent = await conversations.list_recent_messages(connection, conversation_id, _HISTORY_MESSAGES)
+        asked = NewMessage(uuid4(), Role.USER, ask.text)
+        message = await conversations.insert_message(connection, conversation_id, asked)
+        if message is None:
+            raise NotFound("Conversation not found.")
+        keys = (visit.assistant.workspace_id, visit.assistant.id)
+        exchange = await exchanges.insert_exchange(connection, message, keys)
+    return _Turn(visit, exchange, _question(visit, ask.text, recent), uuid4())
+
+
+async def _thread(connection: Connection, visit: Visit, conversation_id: UUID | None) -> UUID:
+    if conversation_id is None:
+        return (await conversations.insert_conversation(connection, visit.channel)).id
+    found = await conversations.find_conversation(connection, visit.channel, conversation_id)
+    if found is None:
+        raise NotFound("Conversation not found.")
+    return found.id
+
+
+def _question(visit: Visit, text: str, recent: tuple[Message, ...]) -> Question:
+    assistant = visit.assistant
+    return Question(
+        text,
+        Scope(tuple(base.id for base in visit.bases)),
+        tuple(Turn(message.role.value, message.content) for message in reversed(recent)),
+        assistant.instructions,
+        assistant.not_found_message,
+        assistant.max_answer_tokens,
+        assistant.temperature,
+    )
+
+
+async def _opening(events: asyncio.Queue[AnswerEvent]) -> list[AnswerEvent]:
+    """The events up to the first words; a failure before them is an error, not a stream."""
+    opening: list[AnswerEvent] = []
+    while True:
+        event = await events.get()
+        if isinstance(event, Failed):
+            raise _as_error(event)
+        opening.append(event)
+        if not isinstance(event, Started | Retrieved):
+            return opening
+
+
+async def _follow(
+    opening: list[AnswerEvent], events: asyncio.Queue[AnswerEvent]
+) -> AsyncIterator[AnswerEvent]:
+    for event in opening:
+        yield event
+    last = opening[-1]
+    while not isinstance(last, Finished | Failed):
+        last = await events.get()
+        yield last
+
+
+def _as_error(event: Failed) -> Busy | Unavailable:
+    return Busy(event.message) if event.busy else Unavailable(event.message)
+
+
+async def _produce(house: House, turn: _Turn, events: asyncio.Queue[AnswerEvent]) -> None:
+    trace = _Trace()
+    last: AnswerEvent = Failed(_BROKE_OFF)
+    try:
+        async with aclosing(house.engine.answer(house.pool, turn.question)) as made:
+            async for event in made:
+                trace.note(event)
+                if isinstance(event, Finished | Failed):
+                    last = event
+                else:
+                    events.put_nowait(event)
+        await _store(house, turn, trace, last)
+    except asyncio.CancelledError:
+        await asyncio.shield(_store(house, turn, trace, Failed("The server was stopped.")))
+        raise
+    except Exception as error:
+        # The end of the stream: the asker is told, the operator reads why, the exchange is closed as failed.
+        log.exception("answer broke off", exchange=str(turn.exchange.id), cause=str(error))
+        last = Failed(_BROKE_OFF)
+        await _store_failure(house, turn, trace)
+    finally:
+        events.put_nowait(last)
+
+
+async def _store_failure(house: House, turn: _Turn, trace: "_Trace") -> None:
+    try:
+        await _store(house, turn, trace, Failed(_BROKE_OFF))
+    except DATABASE_ERRORS as error:
+        # The database is away too: the worker's sweep closes the exchange later.
+        log.warning("failed answer not stored", exchange=str(turn.exchange.id), cause=str(error))
+
+
+class _Trace:
+    """What an answer's events told on the way."""
+
+    def __init__(self) -> None:
+        self.started: Started | None = None
+        self.retrieved: Retrieved | None = None
+        self._said: list[str] = []
+
+    def note(self, event: AnswerEvent) -> None:
+        if isinstance(event, Started):
+            self.started = event
+        elif isinstance(event, Retrieved):
+            self.retrieved = event
+        elif isinstance(event, Token):
+            self._said.append(event.text)
+
+    @property
+    def said(self) -> str:
+        return "".join(self._said)
+
+
+async def _store(house: House, turn: _Turn, trace: _Trace, last: AnswerEvent) -> None:
+    """The answer with its marks and hits, in one transaction; what was said before a failure is kept too."""
+    text = last.text if isinstance(last, Finished) else trace.said
+    visit, exchange = turn.visit, turn.exchange
+    workspace_id = visit.assistant.workspace_id
+    async with house.pool.connection() as connection:
+        message = None
+        if text:
+            said = NewMessage(turn.answer_id, Role.ASSISTANT, text)
+            message = await conversations.insert_message(connection, exchange.conversation_id, said)
+        if message is not None and isinstance(last, Finished):
+            await exchanges.insert_citations(connection, workspace_id, message.id, last.citations)
+        if trace.retrieved is not None:
+            await exchanges.insert_hits(connection, workspace_id, exchange.id, trace.retrieved.hits)
+        await exchanges.finish_exchange(connection, _outcome(turn, trace, last, message))
+        if isinstance(last, Failed):
+            await assistants.spend(connection, visit.channel, QuotaKind.MESSAGES, -1)
+
+
+def _outcome(turn: _Turn, trace: _Trace, last: AnswerEvent, message: Message | None) -> Outcome:
+    found = trace.retrieved
+    outcome = Outcome(
+        exchange_id=turn.exchange.id,
+        state=ExchangeState.FAILED,
+        answer_message_id=message.id if message else None,
+        standalone_question=trace.started.standalone_question if trace.started else None,
+        model=trace.started.model if trace.started else None,
+        relevance=found.relevance if found else None,
+        error=last.message if isinstance(last, Failed) else None,
+    )
+    if not isinstance(last, Finished):
+        return outcome
+    not_found = (found is not None and not found.relevant) or last.text == turn.question.not_found_message
+    return replace(
+        outcome,
+        state=ExchangeState.NOT_FOUND if not_found else ExchangeState.ANSWERED,
+        timings_ms=last.timings_ms,
+        usage=asdict(last.usage),
+    )

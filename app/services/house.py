@@ -1,0 +1,78 @@
+"""What use cases work with: the database, the engine, the queue, the files, the way out."""
+
+import asyncio
+
+import structlog
+from msgspec import Struct, field
+
+from app.domain.errors import Unavailable
+from app.queue import DramatiqQueue, JobQueue, make_broker
+from app.security.outbound import Outbound
+from app.settings import Settings
+from app.store.files import Files
+from app.store.pool import Pool, PoolTimeout, open_pool
+from rag.engine import Engine, ModelSpec, load_models
+
+# How long answers under way may still take when the server goes down.
+_LAST_ANSWERS_S = 10.0
+
+log = structlog.get_logger()
+
+
+class House(Struct):
+    """The open parts of one process; `running` holds the answers under way."""
+
+    pool: Pool
+    engine: Engine
+    queue: JobQueue
+    files: Files
+    outbound: Outbound
+    settings: Settings
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+async def open_house(
+    settings: Settings,
+    database_url: str,
+    *,
+    engine: Engine | None = None,
+    queue: JobQueue | None = None,
+    with_llm: bool = True,
+) -> House:
+    """All parts, open; without `with_llm` no language model is loaded (workers index, they do not answer).
+
+    Raises: ModelUnavailable, Unavailable when the database does not answer.
+    """
+    try:
+        pool = await open_pool(database_url)
+    except PoolTimeout as error:
+        raise Unavailable("The database does not answer: see its log and LECTERN_DATABASE_URL.") from error
+    try:
+        if engine is None:
+            spec = ModelSpec(
+                settings.embedding_model,
+                settings.llm if with_llm else "",
+                settings.llm_context_tokens,
+                settings.llm_queue,
+            )
+            engine = await Engine.open(pool, await asyncio.to_thread(load_models, spec))
+        if queue is None:
+            queue = DramatiqQueue(make_broker(settings, database_url))
+    except BaseException:
+        await pool.close()
+        raise
+    outbound = Outbound(settings.outbound_allow)
+    return House(pool, engine, queue, Files(settings.files_location), outbound, settings)
+
+
+async def close_house(house: House) -> None:
+    """Lets answers under way finish for a while, then closes every part."""
+    if house.running:
+        _, late = await asyncio.wait(house.running, timeout=_LAST_ANSWERS_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    await house.engine.close()
+    await house.outbound.close()
+    await asyncio.to_thread(house.queue.close)
+    await house.pool.close()

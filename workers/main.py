@@ -1,0 +1,103 @@
+"""The start of a worker process: `python -m workers.main`."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+
+import dramatiq
+import structlog
+from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
+
+from app.observe.logs import configure_logging
+from app.queue import DramatiqQueue, make_broker
+from app.services.attend import attend, leave
+from app.services.house import close_house, open_house
+from app.settings import Settings, WrongSetting, read_settings
+from app.store.pool import DATABASE_ERRORS
+from workers import schedule, sync
+from workers.shop import Shop
+
+_STOP_WITHIN_MS = 10_000
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    """The exit code, after a signal to stop."""
+    try:
+        settings = read_settings()
+    except WrongSetting as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    configure_logging(settings.log_level)
+    if not settings.database_url:
+        sys.stderr.write("LECTERN_DATABASE_URL is not set: start the worker with `lectern worker`.\n")
+        return 1
+    run(settings)
+    return 0
+
+
+def run(settings: Settings) -> None:
+    """Works until SIGTERM or SIGINT.
+
+    The actors' event loop is Dramatiq's, started here and not by its middleware: what goes wrong while the
+    house is opened must end the process, and Dramatiq only logs errors of middleware.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    loop = EventLoopThread(logging.getLogger(__name__))
+    loop.start(timeout=5.0)
+    set_event_loop_thread(loop)
+    try:
+        _work(settings, loop, stop)
+    finally:
+        set_event_loop_thread(None)
+        loop.loop.call_soon_threadsafe(loop.loop.stop)
+        loop.join()
+
+
+def _work(settings: Settings, loop: EventLoopThread, stop: threading.Event) -> None:
+    broker = make_broker(settings, settings.database_url)
+    shop = Shop()
+    loop.run_coroutine(_open(shop, settings, broker))
+    sync.declare(broker, shop)
+    tick = schedule.declare(broker, shop)
+    worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads, worker_timeout=500)
+    worker.start()
+    log.info("worker ready", threads=settings.worker_threads, pid=os.getpid())
+    while not stop.is_set():
+        _send_tick(tick)
+        stop.wait(schedule.TICK_S)
+    log.info("worker stops: jobs under way go back to the queue")
+    loop.run_coroutine(shop.hand_back())
+    worker.stop(timeout=_STOP_WITHIN_MS)
+    loop.run_coroutine(_close(shop))
+
+
+async def _open(shop: Shop, settings: Settings, broker: dramatiq.Broker) -> None:
+    queue = DramatiqQueue(broker)
+    shop.open(await open_house(settings, settings.database_url, queue=queue, with_llm=False))
+    shop.pulse = asyncio.create_task(attend(shop.house, shop.worker_id))
+
+
+async def _close(shop: Shop) -> None:
+    if shop.pulse is not None:
+        shop.pulse.cancel()
+    await leave(shop.house, shop.worker_id)
+    await close_house(shop.house)
+
+
+def _send_tick(tick: "dramatiq.Actor[..., object]") -> None:
+    try:
+        tick.send()
+    except (dramatiq.DramatiqError, OSError, *DATABASE_ERRORS) as error:
+        # The broker may be restarting; the process outlives that and ticks again.
+        log.warning("tick not sent: due syncs wait for the next one", cause=str(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
