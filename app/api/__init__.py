@@ -1,0 +1,1 @@
+"""The doors: one package each, plus the little code that doors share."""

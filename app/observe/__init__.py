@@ -1,0 +1,1 @@
+"""What the operator sees: logs without secrets, one access line a request, and metrics."""
