@@ -152,7 +152,7 @@ def terms(text: str, language: str | None = None) -> list[str]:
     spoken = language or language_of(text) or "english"
     found: list[str] = []
     for word in _words(text):
-        if _is_unspaced(word):
+        if is_unspaced(word):
             found += _pairs(word)
             found += word if len(word) > 1 else ()
             continue
@@ -173,7 +173,7 @@ def asked_terms(text: str) -> list[AskedTerm]:
     found: dict[str, AskedTerm] = {}
     number = 0
     for word in _words(text):
-        for alternatives in _spaced(word, languages) if not _is_unspaced(word) else _unspaced(word):
+        for alternatives in _spaced(word, languages) if not is_unspaced(word) else _unspaced(word):
             number += 1
             for term, weight, telling in alternatives:
                 if term not in found or found[term].weight < weight:
@@ -199,10 +199,11 @@ def sentences(text: str) -> list[tuple[int, int]]:
 
 def _words(text: str) -> Iterator[str]:
     for word in _WORD.findall(_ELIDED.sub(" ", _THOUSANDS.sub("", fold(text)))):
-        yield word if len(word) <= _MAX_TERM_CHARS or _is_unspaced(word) else word[:_MAX_TERM_CHARS]
+        yield word if len(word) <= _MAX_TERM_CHARS or is_unspaced(word) else word[:_MAX_TERM_CHARS]
 
 
-def _is_unspaced(word: str) -> bool:
+def is_unspaced(word: str) -> bool:
+    """Whether the word is of a script that puts no blanks between words."""
     return not word[0].isascii() and _UNSPACED_START.match(word) is not None
 
 

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from rag.embed import Embedder
-from rag.lexicon import AskedTerm, asked_terms
+from rag.lexicon import AskedTerm, asked_terms, is_unspaced, language_of
 from rag.passages import Hit, Scope
 from rag.relevance import Evidence, relevance_of
 from rag.sqlfile import queries_beside, with_constants
@@ -33,6 +33,8 @@ _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts noth
 _POSTINGS_READ = 10_000
 _TERMS_ASKED = 128
 _RELEVANT = 0.5
+_JUDGED = 3  # the best chunks tell whether the question is answered at all
+_TELLING_ENOUGH = 18.0  # in idf, for full coverage; about half of it decides: a very rare name, or two rare ones
 # Sentences of nothing in common: their mean cosine is what this embedder gives to unrelated texts.
 _UNRELATED = (
     "The recipe calls for two cups of flour.",
@@ -114,7 +116,9 @@ class Retriever:
             found = await self._complete(connection, wording, read.vector, [*nearest, *worded])
             ranking = sorted(self._scored(found, read.weight, only), key=lambda c: (-c.score, c.chunk_id))
             hits = await _hits(connection, ranking[:limit], nearest, worded)
-        relevance = relevance_of(self._evidence(wording, ranking, read.weight), self._embedder.name)
+        foreign = _foreign_words(wording, question, " ".join(hit.text for hit in hits[:_JUDGED]))
+        evidence = _evidence(wording, ranking[:_JUDGED], foreign, read.weight)
+        relevance = relevance_of(evidence, self._embedder.name)
         return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
 
     def _read(self, question: str) -> _Read:
@@ -169,14 +173,6 @@ class Retriever:
             )
             for candidate in candidates
         ]
-
-    def _evidence(self, wording: _Wording, ranking: Sequence[_Candidate], readable: float) -> Evidence:
-        top = ranking[:3]
-        return Evidence(
-            coverage=max((_coverage(wording, candidate.terms) for candidate in top), default=0.0),
-            cosine=max((candidate.dense or 0.0 for candidate in top), default=0.0),
-            readable=readable,
-        )
 
 
 class _Plan(Struct, frozen=True):
@@ -234,16 +230,40 @@ def _rare_enough(wording: _Wording) -> list[int]:
     return chosen
 
 
-def _coverage(wording: _Wording, held: frozenset[str]) -> float:
-    """The share of the question's telling words, by idf, that a chunk holds."""
+def _evidence(
+    wording: _Wording, top: Sequence[_Candidate], foreign: frozenset[int], readable: float
+) -> Evidence:
+    return Evidence(
+        coverage=max((_coverage(wording, candidate.terms, foreign) for candidate in top), default=0.0),
+        cosine=max((candidate.dense or 0.0 for candidate in top), default=0.0),
+        readable=readable,
+    )
+
+
+def _coverage(wording: _Wording, held: frozenset[str], foreign: frozenset[int]) -> float:
+    """The share of the question's telling words, by idf, that a chunk holds.
+
+    Foreign words do not count; the names and numbers that remain must then be rare enough to tell alone.
+    """
     weights: dict[int, float] = {}
     covered: dict[int, bool] = {}
     for term, asked in wording.asked.items():
-        if asked.telling:
+        if asked.telling and asked.word not in foreign:
             weights[asked.word] = max(weights.get(asked.word, 0.0), wording.idf[term])
             covered[asked.word] = covered.get(asked.word, False) or term in held
-    total = sum(weights.values())
+    total = max(sum(weights.values()), _TELLING_ENOUGH if foreign else 0.0)
     return sum(weight for word, weight in weights.items() if covered[word]) / total if total else 0.0
+
+
+def _foreign_words(wording: _Wording, question: str, passages: str) -> frozenset[int]:
+    """Words of the question that passages in another language could not hold even if they answered it."""
+    known = {wording.asked[term].word for term in wording.term_of.values()}
+    unspaced = {asked.word for term, asked in wording.asked.items() if is_unspaced(term)}
+    foreign = unspaced if not unspaced & known else set()
+    spoken, written = language_of(question), language_of(passages)
+    if spoken and written and spoken != written:
+        foreign |= {asked.word for asked in wording.asked.values()} - known
+    return frozenset(foreign)
 
 
 async def _hits(
