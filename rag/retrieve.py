@@ -34,7 +34,7 @@ _POSTINGS_READ = 10_000
 _TERMS_ASKED = 128
 _RELEVANT = 0.5
 _JUDGED = 3  # the best chunks tell whether the question is answered at all
-_TELLING_ENOUGH = 18.0  # in idf, for full coverage; about half of it decides: a very rare name, or two rare ones
+_TELLING_ENOUGH = 18.0  # in idf, for full coverage: a very rare name or two rare ones are enough to answer
 # Sentences of nothing in common: their mean cosine is what this embedder gives to unrelated texts.
 _UNRELATED = (
     "The recipe calls for two cups of flour.",

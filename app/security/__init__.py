@@ -1,0 +1,1 @@
+"""What guards the house: keys, limits, uploads, and the one way out."""
