@@ -56,9 +56,7 @@ def database_url(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
 def database(postgres: EmbeddedPostgres, template: str) -> Iterator[psycopg.Connection[object]]:
     """One connection to a migrated database for tests that leave nothing behind."""
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE planned TEMPLATE {}").format(sql.Identifier(template))
-        )
+        connection.execute(sql.SQL("CREATE DATABASE planned TEMPLATE {}").format(sql.Identifier(template)))
     with psycopg.connect(postgres.url("planned"), autocommit=True) as connection:
         yield connection
 

@@ -8,6 +8,8 @@ import time
 import warnings
 from pathlib import Path
 
+from fasteners import InterProcessLock  # type: ignore[import-untyped]
+
 with warnings.catch_warnings():
     # The package asks for XDG_RUNTIME_DIR when it is imported and warns every user who has none.
     warnings.simplefilter("ignore")
@@ -30,6 +32,8 @@ class EmbeddedPostgres:
         Raises: RuntimeError with the tail of the server's log when it does not come up.
         """
         data_folder.parent.mkdir(parents=True, exist_ok=True)
+        # The package's own lock is one file for the whole machine, which belongs to whoever came first.
+        PostgresServer._lock = InterProcessLock(data_folder.parent / ".postgres.lock")
         for attempt in range(1, _START_ATTEMPTS + 1):
             try:
                 _forget_the_dead(data_folder)
