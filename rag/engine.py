@@ -22,7 +22,6 @@ from rag.extract import Extractor
 from rag.generate import Generator
 from rag.generate.extractive import ExtractiveGenerator
 from rag.generate.llama import LlamaGenerator
-from rag.generate.remote import RemoteGenerator
 from rag.index import DocumentKey as DocumentKey
 from rag.index import Draft, Prepared
 from rag.passages import Citation, DocumentText, Extracted, Question
@@ -63,6 +62,9 @@ def _load_generator(spec: ModelSpec, embedder: Embedder) -> Generator:
     if not spec.llm:
         return ExtractiveGenerator(embedder)
     if spec.llm.startswith(("http://", "https://")):
+        # Its client library costs half a second of every start.
+        from rag.generate.remote import RemoteGenerator
+
         return RemoteGenerator(spec.llm, spec.llm_context_tokens, spec.llm_queue)
     return LlamaGenerator(Path(spec.llm), spec.llm_context_tokens, spec.llm_queue)
 

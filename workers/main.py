@@ -49,7 +49,7 @@ def run(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    loop = EventLoopThread(logging.getLogger(__name__))
+    loop = EventLoopThread(logging.getLogger("dramatiq.asyncio"))
     loop.start(timeout=5.0)
     set_event_loop_thread(loop)
     try:

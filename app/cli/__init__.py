@@ -6,6 +6,7 @@ import sys
 import click
 
 from app.domain.errors import DomainError
+from app.observe.logs import configure_logging
 from app.settings import WrongSetting
 from rag.errors import RagError
 
@@ -78,3 +79,5 @@ def main() -> None:
       lectern add handbook.pdf policies/ --assistant ID --wait
       lectern ask "How much leave do I have?" --assistant ID
     """
+    # What the parts log goes to standard error: standard output is the command's own.
+    configure_logging("warning")

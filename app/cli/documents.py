@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from app.cli.options import ID, home_option, json_option, open_house_of, settings_with
+from app.cli.options import ID, home_option, json_option, open_desk_of, open_house_of, settings_with
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.domain.knowledge import FailedItem
     from app.services.add_sources import Added, Target
-    from app.services.house import House
+    from app.services.house import Desk
     from rag.events import Finished
 
 # A worker that is just starting loads its models first.
@@ -118,18 +118,18 @@ async def _ask(settings: Settings, assistant_id: UUID, question: str) -> "Finish
 
 
 async def _add(settings: Settings, order: Order) -> bool:
-    async with open_house_of(settings, with_llm=False) as house:
-        return await add_items(house, order)
+    async with open_desk_of(settings) as desk:
+        return await add_items(desk, order)
 
 
-async def add_items(house: "House", order: Order) -> bool:
+async def add_items(desk: "Desk", order: Order) -> bool:
     """Whether every item went well; says what became of each, with a progress bar on a terminal."""
     from app.services.add_sources import find_target
 
-    target = await find_target(house, order.assistant_id, order.category)
+    target = await find_target(desk, order.assistant_id, order.category)
     taken: list[Added] = []
     for item in order.items:
-        async for added in _added(house, target, item):
+        async for added in _added(desk, target, item):
             taken.append(added)
             if added.error:
                 click.echo(f"failed  {added.name}: {added.error}")
@@ -138,17 +138,17 @@ async def add_items(house: "House", order: Order) -> bool:
     if not taken:
         raise click.ClickException("Nothing was found to add: the folder has no files.")
     accepted = [added for added in taken if not added.error]
-    failed = await _wait(house, accepted, order.brief) if order.wait else await _leave(house, len(accepted))
+    failed = await _wait(desk, accepted, order.brief) if order.wait else await _leave(desk, len(accepted))
     return failed == 0 and len(accepted) == len(taken)
 
 
-async def _added(house: "House", target: "Target", item: str) -> AsyncIterator["Added"]:
+async def _added(desk: "Desk", target: "Target", item: str) -> AsyncIterator["Added"]:
     from app.services.add_sources import add_path, add_website
 
     if _is_url(item):
-        yield await add_website(house, target, item)
+        yield await add_website(desk, target, item)
         return
-    async for added in add_path(house, target, Path(item)):
+    async for added in add_path(desk, target, Path(item)):
         yield added
 
 
@@ -156,15 +156,15 @@ def _is_url(item: str) -> bool:
     return item.startswith(("http://", "https://"))
 
 
-async def _leave(house: "House", accepted: int) -> int:
+async def _leave(desk: "Desk", accepted: int) -> int:
     if accepted:
         click.echo(f"{accepted} with the worker. See how they fare with --wait.", err=True)
-        if not await _has_worker(house):
+        if not await _has_worker(desk):
             click.echo(_NO_WORKER, err=True)
     return 0
 
 
-async def _wait(house: "House", accepted: list["Added"], brief: bool) -> int:
+async def _wait(desk: "Desk", accepted: list["Added"], brief: bool) -> int:
     """How many items failed, after all syncs ended; says each item's result."""
     from app.services.add_sources import watch
 
@@ -175,10 +175,10 @@ async def _wait(house: "House", accepted: list["Added"], brief: bool) -> int:
     patience = _Patience()
     with _bar() as bar:
         task = bar.add_task("indexing", total=len(source_ids))
-        async for progress in watch(house, source_ids):
+        async for progress in watch(desk, source_ids):
             bar.update(task, completed=progress.done, total=progress.total or None)
             failed = progress.failed
-            await patience.check(house)
+            await patience.check(desk)
     return _results(accepted, failed, brief)
 
 
@@ -206,7 +206,7 @@ class _Patience:
         self._seen_at = time.monotonic()
         self._told = False
 
-    async def check(self, house: "House") -> None:
+    async def check(self, desk: "Desk") -> None:
         """Says once that no worker runs.
 
         Raises: click.ClickException when none came for a while.
@@ -215,7 +215,7 @@ class _Patience:
         if now < self._look_at:
             return
         self._look_at = now + 2
-        if await _has_worker(house):
+        if await _has_worker(desk):
             self._seen_at, self._told = now, False
         elif now - self._seen_at > _WORKER_PATIENCE_S:
             raise click.ClickException("No worker came: start 'lectern serve'; the jobs are kept for it.")
@@ -224,9 +224,9 @@ class _Patience:
             self._told = True
 
 
-async def _has_worker(house: "House") -> bool:
+async def _has_worker(desk: "Desk") -> bool:
     """Whether a worker lives, as far as the database can tell."""
     from app.store.health import read_signs
 
-    signs = await read_signs(house.pool)
+    signs = await read_signs(desk.pool)
     return signs is None or signs.workers_count > 0

@@ -19,7 +19,7 @@ from msgspec import Struct
 from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from app.services.house import House
+    from app.services.house import Desk, House
     from app.store.embedded import EmbeddedPostgres
     from app.store.pool import Pool
 
@@ -152,6 +152,19 @@ async def open_house_of(settings: Settings, *, with_llm: bool = True) -> AsyncIt
             yield house
         finally:
             await close_house(house)
+
+
+@asynccontextmanager
+async def open_desk_of(settings: Settings) -> AsyncIterator["Desk"]:
+    """What takes work in, on the database of these settings; no model is loaded."""
+    from app.services.house import close_desk, open_desk
+
+    with database(settings) as opened:
+        desk = await open_desk(settings, opened.url)
+        try:
+            yield desk
+        finally:
+            await close_desk(desk)
 
 
 @asynccontextmanager

@@ -10,7 +10,15 @@ from structlog.typing import Processor
 from app.observe.redact import redact_event
 
 # Chatty at info, and what they say is in our access line.
-_QUIET = ("asyncio", "httpx", "httpcore", "uvicorn.access", "uvicorn.error")
+_QUIET = (
+    "asyncio",
+    "dramatiq",
+    "httpx",
+    "httpcore",
+    "sentence_transformers",
+    "uvicorn.access",
+    "uvicorn.error",
+)
 
 
 def configure_logging(level: str, *, stream: TextIO | None = None) -> None:

@@ -13,7 +13,7 @@ from app.domain.errors import DomainError, NotFound
 from app.domain.jobs import Job, JobState
 from app.domain.knowledge import FailedItem, KnowledgeBase, Source, SourceKind
 from app.security.uploads import check_size, display_name
-from app.services.house import House
+from app.services.house import Desk
 from app.services.run_jobs import announce, open_sync_job
 from app.store import documents, jobs, knowledge, sources
 from app.store.documents import NewContent, NewDocument
@@ -49,12 +49,12 @@ class Progress(Struct, frozen=True):
     failed: tuple[FailedItem, ...] = ()
 
 
-async def find_target(house: House, assistant_id: UUID, category: str | None) -> Target:
+async def find_target(desk: Desk, assistant_id: UUID, category: str | None) -> Target:
     """The assistant's knowledge base, and the category of that name, made when missing.
 
     Raises: NotFound.
     """
-    async with house.pool.connection() as connection:
+    async with desk.pool.connection() as connection:
         bases = await knowledge.list_knowledge_bases(connection, assistant_id)
         if not bases:
             raise NotFound(f"There is no assistant {assistant_id}.")
@@ -63,33 +63,33 @@ async def find_target(house: House, assistant_id: UUID, category: str | None) ->
         return Target(bases[0], (await knowledge.ensure_category(connection, bases[0], category)).id)
 
 
-async def add_path(house: House, target: Target, path: Path) -> AsyncIterator[Added]:
+async def add_path(desk: Desk, target: Target, path: Path) -> AsyncIterator[Added]:
     """One item per file of a file, folder (recursive, no hidden files) or ZIP, each with its sync under way.
 
     Adding a file again under the same name renews it.
     """
     for name, file in await asyncio.to_thread(_walk, path):
         if await asyncio.to_thread(_is_archive, file):
-            async for added in _add_archive(house, target, file):
+            async for added in _add_archive(desk, target, file):
                 yield added
         else:
-            yield await _add_file(house, target, name, file)
+            yield await _add_file(desk, target, name, file)
 
 
-async def add_website(house: House, target: Target, url: str) -> Added:
+async def add_website(desk: Desk, target: Target, url: str) -> Added:
     """The website as a source, its crawl under way; adding it again crawls it again."""
-    async with house.pool.connection() as connection:
+    async with desk.pool.connection() as connection:
         source = await _source(connection, target, NewSource(SourceKind.WEBSITE, url, {"url": url}))
         job = await open_sync_job(connection, source)
     if job is not None:
-        await announce(house, job)
+        await announce(desk, job)
     return Added(url, source.id)
 
 
-async def watch(house: House, source_ids: list[UUID]) -> AsyncIterator[Progress]:
+async def watch(desk: Desk, source_ids: list[UUID]) -> AsyncIterator[Progress]:
     """How far the latest syncs of these sources are, until all have ended."""
     while True:
-        progress, ended = await _look(house, source_ids)
+        progress, ended = await _look(desk, source_ids)
         yield progress
         if ended:
             return
@@ -115,15 +115,15 @@ def _is_archive(path: Path) -> bool:
         return False
 
 
-async def _add_file(house: House, target: Target, name: str, path: Path) -> Added:
+async def _add_file(desk: Desk, target: Target, name: str, path: Path) -> Added:
     try:
         with await asyncio.to_thread(path.open, "rb") as file:
-            return await _add(house, target, name, file)
+            return await _add(desk, target, name, file)
     except OSError as error:
         return Added(name, error=f"The file can't be read: {error.strerror}.")
 
 
-async def _add_archive(house: House, target: Target, path: Path) -> AsyncIterator[Added]:
+async def _add_archive(desk: Desk, target: Target, path: Path) -> AsyncIterator[Added]:
     members = unpack(path, Limits())
     while True:
         try:
@@ -133,25 +133,25 @@ async def _add_archive(house: House, target: Target, path: Path) -> AsyncIterato
             return
         if member is None:
             return
-        yield await _add(house, target, member.name, io.BytesIO(member.data))
+        yield await _add(desk, target, member.name, io.BytesIO(member.data))
 
 
-async def _add(house: House, target: Target, name: str, file: IO[bytes]) -> Added:
+async def _add(desk: Desk, target: Target, name: str, file: IO[bytes]) -> Added:
     """Stores one file with its source and starts its sync; one that is too large is kept as an error."""
     shown = "/".join(display_name(part) for part in name.split("/"))
-    refusal = _too_large(file, house.settings.max_upload_mb)
-    stored = None if refusal else await house.files.keep(file, Path(shown).suffix[:16].lower())
+    refusal = _too_large(file, desk.settings.max_upload_mb)
+    stored = None if refusal else await desk.files.keep(file, Path(shown).suffix[:16].lower())
     superseded, job = None, None
-    async with house.pool.connection() as connection:
+    async with desk.pool.connection() as connection:
         source = await _source(connection, target, NewSource(SourceKind.FILE, shown))
         superseded = await _put_document(connection, source, shown, stored)
         if refusal:
             await _refuse(connection, source, refusal)
         else:
             job = await open_sync_job(connection, source)
-    await house.files.delete([superseded] if superseded else [])
+    await desk.files.delete([superseded] if superseded else [])
     if job is not None:
-        await announce(house, job)
+        await announce(desk, job)
     return Added(shown, source.id, refusal)
 
 
@@ -197,8 +197,8 @@ async def _refuse(connection: Connection, source: Source, reason: str) -> None:
     await sources.mark_failed(connection, source.id, reason)
 
 
-async def _look(house: House, source_ids: list[UUID]) -> tuple[Progress, bool]:
-    async with house.pool.connection() as connection:
+async def _look(desk: Desk, source_ids: list[UUID]) -> tuple[Progress, bool]:
+    async with desk.pool.connection() as connection:
         latest = await jobs.list_latest_jobs(connection, source_ids)
         failed = await documents.list_failed_documents(connection, source_ids)
     ended = [job for job in latest if job.state in (JobState.DONE, JobState.FAILED)]

@@ -19,16 +19,37 @@ _LAST_ANSWERS_S = 10.0
 log = structlog.get_logger()
 
 
-class House(Struct):
-    """The open parts of one process; `running` holds the answers under way."""
+class Desk(Struct, kw_only=True):
+    """The parts that take work in; they need no model, so they are open at once."""
 
     pool: Pool
-    engine: Engine
     queue: JobQueue
     files: Files
-    outbound: Outbound
     settings: Settings
+
+
+class House(Desk, kw_only=True):
+    """The open parts of one process; `running` holds the answers under way."""
+
+    engine: Engine
+    outbound: Outbound
     running: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+async def open_desk(settings: Settings, database_url: str) -> Desk:
+    """The parts that take work in, open.
+
+    Raises: Unavailable when the database does not answer.
+    """
+    pool = await _open_pool(database_url)
+    queue = DramatiqQueue(make_broker(settings, database_url))
+    return Desk(pool=pool, queue=queue, files=Files(settings.files_location), settings=settings)
+
+
+async def close_desk(desk: Desk) -> None:
+    """Closes every part."""
+    await asyncio.to_thread(desk.queue.close)
+    await desk.pool.close()
 
 
 async def open_house(
@@ -43,10 +64,7 @@ async def open_house(
 
     Raises: ModelUnavailable, Unavailable when the database does not answer.
     """
-    try:
-        pool = await open_pool(database_url)
-    except PoolTimeout as error:
-        raise Unavailable("The database does not answer: see its log and LECTERN_DATABASE_URL.") from error
+    pool = await _open_pool(database_url)
     try:
         if engine is None:
             spec = ModelSpec(
@@ -61,8 +79,14 @@ async def open_house(
     except BaseException:
         await pool.close()
         raise
-    outbound = Outbound(settings.outbound_allow)
-    return House(pool, engine, queue, Files(settings.files_location), outbound, settings)
+    return House(
+        pool=pool,
+        queue=queue,
+        files=Files(settings.files_location),
+        settings=settings,
+        engine=engine,
+        outbound=Outbound(settings.outbound_allow),
+    )
 
 
 async def close_house(house: House) -> None:
@@ -74,5 +98,11 @@ async def close_house(house: House) -> None:
         await asyncio.gather(*late, return_exceptions=True)
     await house.engine.close()
     await house.outbound.close()
-    await asyncio.to_thread(house.queue.close)
-    await house.pool.close()
+    await close_desk(house)
+
+
+async def _open_pool(database_url: str) -> Pool:
+    try:
+        return await open_pool(database_url)
+    except PoolTimeout as error:
+        raise Unavailable("The database does not answer: see its log and LECTERN_DATABASE_URL.") from error

@@ -14,7 +14,7 @@ import structlog
 from app.domain.errors import DomainError, Unavailable
 from app.domain.jobs import HEARTBEAT_S, Job, JobKind
 from app.domain.knowledge import Source
-from app.services.house import House
+from app.services.house import Desk, House
 from app.store import documents, exchanges, jobs, sources
 from app.store.pool import DATABASE_ERRORS
 from app.store.rows import Connection
@@ -31,10 +31,10 @@ _FORGOTTEN_ANSWER_S = 1800
 log = structlog.get_logger()
 
 
-async def announce(house: House, job: Job) -> None:
+async def announce(desk: Desk, job: Job) -> None:
     """Tells the workers of a committed job."""
-    if await house.queue.send(job):
-        async with house.pool.connection() as connection:
+    if await desk.queue.send(job):
+        async with desk.pool.connection() as connection:
             await jobs.mark_sent(connection, [job.id])
 
 
