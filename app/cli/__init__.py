@@ -19,6 +19,7 @@ _COMMANDS = {
     "add": "documents",
     "ask": "documents",
     "keys": "keys",
+    "channel": "channels",
     "doctor": "doctor",
     "eval": "evaluate",
 }

@@ -56,3 +56,16 @@ class Quota(Struct, frozen=True):
     used_units: int
     period: QuotaPeriod
     resets_at: datetime | None
+
+
+class ChannelLine(Struct, frozen=True):
+    """A channel in a list, with what it may spend; None is no limit."""
+
+    id: UUID
+    assistant_id: UUID
+    assistant_name: str
+    kind: ChannelKind
+    enabled: bool
+    messages_limit: int | None
+    messages_used: int | None
+    storage_bytes_limit: int | None

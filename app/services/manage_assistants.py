@@ -5,12 +5,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from app.domain.assistants import Assistant, AssistantLine
-from app.domain.channels import Channel, ChannelKind, Quota
+from app.domain.channels import Channel, ChannelKind
 from app.domain.errors import NotFound
 from app.domain.workspaces import KeyKind, NewKey, Workspace
 from app.security.keys import make_key
 from app.store import assistants, knowledge, workspaces
-from app.store.assistants import NewQuota
 from app.store.pool import Pool
 from app.store.rows import Connection
 
@@ -87,22 +86,6 @@ async def list_assistants(pool: Pool, workspace_id: UUID | None = None) -> tuple
     """All assistants, oldest first."""
     async with pool.connection() as connection:
         return await assistants.list_assistants(connection, workspace_id)
-
-
-async def enable_channel(pool: Pool, channel_id: UUID, enabled: bool) -> None:
-    """Opens or shuts a channel.
-
-    Raises: NotFound.
-    """
-    async with pool.connection() as connection:
-        if not await assistants.enable_channel(connection, channel_id, enabled):
-            raise NotFound(f"There is no channel {channel_id}.")
-
-
-async def set_quota(pool: Pool, quota: NewQuota) -> Quota:
-    """The quota as it is now."""
-    async with pool.connection() as connection:
-        return await assistants.set_quota(connection, quota)
 
 
 async def _workspace(connection: Connection, name: str, workspace_id: UUID | None) -> Workspace:

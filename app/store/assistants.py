@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from app.domain.assistants import Assistant, AssistantLine
-from app.domain.channels import Channel, ChannelKind, Quota, QuotaKind, QuotaPeriod
+from app.domain.channels import Channel, ChannelKind, ChannelLine, Quota, QuotaKind, QuotaPeriod
 from app.store.rows import Connection, change, fetch, find, get
 from rag.sqlfile import queries_beside
 
@@ -53,6 +53,11 @@ async def find_assistant_channel(
     """The first channel of that kind to the assistant, or None."""
     parameters = {"assistant_id": assistant_id, "kind": kind}
     return await find(connection, Channel, Q["find_assistant_channel"], parameters)
+
+
+async def list_channels(connection: Connection) -> tuple[ChannelLine, ...]:
+    """All channels with their own limits, oldest first."""
+    return await fetch(connection, ChannelLine, Q["list_channels"], {})
 
 
 async def enable_channel(connection: Connection, channel_id: UUID, enabled: bool) -> bool:

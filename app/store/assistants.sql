@@ -78,3 +78,14 @@ WHERE workspace_id = %(workspace_id)s::uuid AND (channel_id IS NULL OR channel_i
 -- The first channel of that kind to an assistant.
 SELECT id, seq, workspace_id, assistant_id, kind, name, enabled, created_at
 FROM channels WHERE assistant_id = %(assistant_id)s::uuid AND kind = %(kind)s::text ORDER BY seq LIMIT 1
+
+-- name: list_channels
+-- All channels with their own limits, oldest first.
+SELECT c.id, c.assistant_id, a.name AS assistant_name, c.kind, c.enabled, m.limit_units AS messages_limit,
+       CASE WHEN m.resets_at <= now() THEN 0 ELSE m.used_units END AS messages_used,
+       s.limit_units AS storage_bytes_limit
+FROM channels AS c
+JOIN assistants AS a ON a.id = c.assistant_id
+LEFT JOIN quotas AS m ON m.workspace_id = c.workspace_id AND m.channel_id = c.id AND m.kind = 'messages'
+LEFT JOIN quotas AS s ON s.workspace_id = c.workspace_id AND s.channel_id = c.id AND s.kind = 'storage_bytes'
+ORDER BY c.seq

@@ -18,6 +18,10 @@ COMMANDS = [
         ["keys", "list"],
         ["keys", "revoke"],
         ["keys", "rotate"],
+        ["channel", "list"],
+        ["channel", "enable"],
+        ["channel", "disable"],
+        ["channel", "limit"],
     ),
     *(["eval", "retrieval"], ["eval", "answers"]),
 ]
@@ -154,6 +158,24 @@ def test_a_revoked_key_opens_nothing(installation: Installation) -> None:
     assert installation.run("keys", "revoke", key_id).returncode == 0
     headers = {"X-API-Secret-Key": channel["secret_key"]}
     assert httpx.post(address, headers=headers).status_code == 403
+
+
+def test_a_channel_is_shut_opened_and_limited_by_its_operator(installation: Installation) -> None:
+    channel = installation.json("assistant", "create", "Limited")["channel"]
+    address = f"{installation.url}/api/public/channels/{channel['channel_id']}/1.0"
+    headers = {"X-API-Secret-Key": channel["secret_key"]}
+
+    def asked() -> int:
+        return httpx.post(f"{address}/message", headers=headers, json={"message": "Hello?"}).status_code
+
+    assert installation.run("channel", "disable", channel["channel_id"]).returncode == 0
+    assert asked() == 404
+    assert installation.run("channel", "enable", channel["channel_id"]).returncode == 0
+    assert installation.run("channel", "limit", channel["channel_id"], "--messages", "1").returncode == 0
+    assert [asked(), asked()] == [200, 429]
+    lines = {line["id"]: line for line in installation.json("channel", "list")}
+    line = lines[channel["channel_id"]]
+    assert (line["enabled"], line["messages_used"], line["messages_limit"]) == (True, 1, 1)
 
 
 def test_doctor_finds_a_running_installation_well(installation: Installation) -> None:

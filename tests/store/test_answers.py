@@ -5,19 +5,18 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.channels import QuotaKind
+from app.domain.channels import QuotaKind, QuotaPeriod
 from app.domain.errors import Busy, Exhausted, Unavailable
 from app.domain.exchanges import Exchange, ExchangeState
 from app.domain.knowledge import Row
 from app.services.answer import Ask, answer, fold
 from app.services.house import House
 from app.services.identify import Visit
-from app.services.manage_assistants import set_quota
+from app.services.manage_channels import limit_channel
 from app.services.manage_rows import add_rows
 from app.services.manage_sources import create_source
 from app.services.sync_source import request_sync
 from app.store import documents, exchanges
-from app.store.assistants import NewQuota
 from rag.errors import ModelBusy, ModelUnavailable
 from rag.events import Finished
 from rag.testing import ScriptedGenerator
@@ -118,8 +117,7 @@ async def test_many_questions_at_once_are_all_answered(house: House, visit: Visi
 async def test_a_failed_answer_is_told_stored_and_not_charged(
     house: House, visit: Visit, error: type[Exception]
 ) -> None:
-    quota = NewQuota(visit.channel.workspace_id, visit.channel.id, QuotaKind.MESSAGES, 1)
-    await set_quota(house.pool, quota)
+    await limit_channel(house.pool, visit.channel.id, QuotaKind.MESSAGES, 1, QuotaPeriod.MONTH)
     for _ in range(2):
         with pytest.raises(error):
             await ask(house, visit, QUESTION)
@@ -129,8 +127,7 @@ async def test_a_failed_answer_is_told_stored_and_not_charged(
 
 
 async def test_a_spent_message_quota_refuses_before_anything_is_stored(house: House, visit: Visit) -> None:
-    quota = NewQuota(visit.channel.workspace_id, visit.channel.id, QuotaKind.MESSAGES, 1)
-    await set_quota(house.pool, quota)
+    await limit_channel(house.pool, visit.channel.id, QuotaKind.MESSAGES, 1, QuotaPeriod.MONTH)
     await ask(house, visit, QUESTION)
     with pytest.raises(Exhausted):
         await ask(house, visit, QUESTION)

@@ -8,7 +8,7 @@ from app.domain.channels import QuotaKind
 from app.domain.errors import NotFound
 from app.services.house import House
 from app.services.identify import Visit
-from app.services.manage_assistants import enable_channel, set_quota
+from app.services.manage_channels import enable_channel
 from app.store import assistants
 from app.store.assistants import NewQuota
 
@@ -24,7 +24,8 @@ async def spend(house: House, visit: Visit, units: int = 1) -> int | None:
 async def limit(house: House, visit: Visit, units: int, *, for_channel: bool = True) -> None:
     channel_id = visit.channel.id if for_channel else None
     quota = NewQuota(visit.channel.workspace_id, channel_id, QuotaKind.MESSAGES, units)
-    await set_quota(house.pool, quota)
+    async with house.pool.connection() as connection:
+        await assistants.set_quota(connection, quota)
 
 
 async def test_without_a_quota_nothing_is_refused(house: House, visit: Visit) -> None:

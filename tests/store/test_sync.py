@@ -7,18 +7,17 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.channels import QuotaKind
+from app.domain.channels import QuotaKind, QuotaPeriod
 from app.domain.errors import Conflict, Exhausted, NotFound
 from app.domain.knowledge import Row, RowChange, SyncState
 from app.domain.paging import PageRequest
 from app.services.add_sources import Added, Progress, add_path, find_target, watch
 from app.services.house import House
 from app.services.identify import Visit
-from app.services.manage_assistants import set_quota
+from app.services.manage_channels import limit_channel
 from app.services.manage_rows import add_rows, change_rows, delete_rows, get_row, list_rows
 from app.services.manage_sources import create_source, delete_source, get_source
 from app.services.sync_source import request_sync
-from app.store.assistants import NewQuota
 from rag.passages import Question, Scope
 from tests.parts import HeldQueue
 
@@ -120,8 +119,7 @@ async def test_a_sync_while_one_is_open_is_refused(house: House, visit: Visit, s
 async def test_a_sync_beyond_the_storage_quota_is_refused(
     house: House, visit: Visit, source_id: UUID
 ) -> None:
-    quota = NewQuota(visit.channel.workspace_id, visit.channel.id, QuotaKind.STORAGE_BYTES, 10)
-    await set_quota(house.pool, quota)
+    await limit_channel(house.pool, visit.channel.id, QuotaKind.STORAGE_BYTES, 10, QuotaPeriod.FOREVER)
     with pytest.raises(Exhausted):
         await request_sync(house, visit, source_id)
 

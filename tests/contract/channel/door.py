@@ -8,9 +8,8 @@ import msgspec
 
 from app.domain.channels import QuotaKind, QuotaPeriod
 from app.services.house import House
-from app.services.manage_assistants import create_assistant, set_quota
-from app.store import assistants
-from app.store.assistants import NewQuota
+from app.services.manage_assistants import create_assistant
+from app.services.manage_channels import limit_channel
 
 ROW = "# Loans\n\nThe grace period for returning a book is fourteen days after the due date."
 QUESTION = "What is the grace period for returning a book?"
@@ -49,8 +48,4 @@ async def open_door(house: House, http: httpx.AsyncClient, name: str) -> Door:
 
 async def limit(house: House, door: Door, kind: QuotaKind, units: int) -> None:
     """Gives the channel a quota for a day."""
-    async with house.pool.connection() as connection:
-        channel = await assistants.find_channel(connection, UUID(door.channel_id))
-    assert channel is not None
-    quota = NewQuota(channel.workspace_id, channel.id, kind, units, QuotaPeriod.DAY)
-    await set_quota(house.pool, quota)
+    await limit_channel(house.pool, UUID(door.channel_id), kind, units, QuotaPeriod.DAY)
