@@ -100,9 +100,10 @@ def show_answer(finished: "Finished") -> None:
     console.print(finished.text, markup=False, soft_wrap=True)
     for citation in finished.citations:
         place = f", page {citation.page}" if citation.page else ""
+        address = f", {escape(citation.url)}" if citation.url else ""
         console.print(
             f"\n[bold]\\[{citation.number}][/bold] {escape(citation.title)}{place}, "
-            f"characters {citation.start}-{citation.end}",
+            f"characters {citation.start}-{citation.end}{address}",
             soft_wrap=True,
         )
         console.print(f"    “{escape(' '.join(citation.excerpt.split()))}”", style="dim", soft_wrap=True)
