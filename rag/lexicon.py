@@ -104,6 +104,7 @@ _ABBREVIATED = (
 )
 _ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 _WRAPPED_CHARS = 45  # a shorter line was ended on purpose, a longer one may have been wrapped
+_CONTINUED_CHARS = 12  # the same, where the next line reads like the middle of a sentence
 
 _stemmers = threading.local()  # a stemmer must not be shared between threads
 
@@ -256,7 +257,14 @@ def _ends_line(text: str, start: int, at: int) -> bool:
     if at + 1 >= len(text) or text[at + 1] == "\n" or text[at - 1 : at] == "\n":
         return True
     wide = 2 if _UNSPACED_START.match(text[at - 1 : at] or " ") else 1
-    return (at - line_start) * wide < _WRAPPED_CHARS
+    chars = (at - line_start) * wide
+    return chars < (_CONTINUED_CHARS if _goes_on(text, at) else _WRAPPED_CHARS)
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """Whether the next line reads like the middle of a sentence: a small letter or a link after a word."""
+    before, after = text[at - 1 : at], text[at + 1 : at + 12].lstrip(" \t")[:1]
+    return (before.isalnum() or before == ",") and (after.islower() or after == "[")
 
 
 def _is_abbreviation(text: str, start: int, at: int) -> bool:

@@ -123,6 +123,11 @@ def test_sentences_lose_nothing_but_white_space(text: str) -> None:
             "This line is long enough to have been wrapped by an\neditor. Next.",
             ["This line is long enough to have been wrapped by an\neditor.", "Next."],
         ),
+        (
+            "- Review your\n  [benefits](https://x). Then go.",
+            ["- Review your\n  [benefits](https://x).", "Then go."],
+        ),
+        ("You can install it from\nthe shelf.", ["You can install it from\nthe shelf."]),
     ],
 )
 def test_sentences_end_where_a_reader_ends_them(text: str, expected: list[str]) -> None:
