@@ -1,7 +1,7 @@
 """Settings: read once from the environment (prefix `LECTERN_`), checked, and passed down."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ _TAKES: dict[str, str] = {
     "rate_limit_per_minute": "a number from 1 to 1000000",
     "log_level": "one of debug, info, warning, error",
     "database_url": "a URL that starts with postgresql://",
+    "llm": "the path of a GGUF file that exists, or an http(s)://…/v1 address",
+    "embedding_model": "a folder that exists, or a hub id such as organisation/name",
     "broker_url": "a URL that starts with redis://, rediss://, amqp:// or amqps://",
 }
 _RANGES: dict[str, tuple[int, int]] = {
@@ -99,7 +101,20 @@ def _parse(name: str, raw: str) -> object:
         raise _wrong(name, raw)
     if name in _STARTS and not raw.startswith(_STARTS[name]):
         raise _wrong(name, raw)
+    if name in _MODELS and not _MODELS[name](raw):
+        raise _wrong(name, raw)
     return raw.lower() if name == "log_level" else raw
+
+
+def _names_llm(raw: str) -> bool:
+    return raw.startswith(("http://", "https://")) or Path(raw).expanduser().is_file()
+
+
+def _names_embedder(raw: str) -> bool:
+    return not raw.startswith(("/", ".", "~")) or Path(raw).expanduser().is_dir()
+
+
+_MODELS: dict[str, Callable[[str], bool]] = {"llm": _names_llm, "embedding_model": _names_embedder}
 
 
 def _wrong(name: str, raw: str) -> WrongSetting:

@@ -11,8 +11,9 @@ import dramatiq
 import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
+from app.domain.errors import DomainError
 from app.observe.logs import configure_logging
-from app.queue import DramatiqQueue, make_broker
+from app.queue import QUEUE, DramatiqQueue, make_broker
 from app.services.attend import attend, leave
 from app.services.house import close_house, open_house
 from app.settings import Settings, WrongSetting, read_settings
@@ -36,7 +37,11 @@ def main() -> int:
     if not settings.database_url:
         sys.stderr.write("LECTERN_DATABASE_URL is not set: start the worker with `lectern worker`.\n")
         return 1
-    run(settings)
+    try:
+        run(settings)
+    except DomainError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     return 0
 
 
@@ -66,15 +71,20 @@ def _work(settings: Settings, loop: EventLoopThread, stop: threading.Event) -> N
     loop.run_coroutine(_open(shop, settings, broker))
     sync.declare(broker, shop)
     tick = schedule.declare(broker, shop)
-    worker = dramatiq.Worker(broker, worker_threads=settings.worker_threads, worker_timeout=500)
-    worker.start()
+    crews = (
+        dramatiq.Worker(broker, queues={QUEUE}, worker_threads=settings.worker_threads, worker_timeout=500),
+        dramatiq.Worker(broker, queues={schedule.QUEUE}, worker_threads=1, worker_timeout=500),
+    )
+    for crew in crews:
+        crew.start()
     log.info("worker ready", threads=settings.worker_threads, pid=os.getpid())
     while not stop.is_set():
         _send_tick(tick)
         stop.wait(schedule.TICK_S)
     log.info("worker stops: jobs under way go back to the queue")
     loop.run_coroutine(shop.hand_back())
-    worker.stop(timeout=_STOP_WITHIN_MS)
+    for crew in crews:
+        crew.stop(timeout=_STOP_WITHIN_MS)
     loop.run_coroutine(_close(shop))
 
 

@@ -2,12 +2,13 @@
 
 import dramatiq
 
-from app.queue import QUEUE
 from app.services.run_jobs import sweep
 from workers.shop import Shop
 
 TICK_S = 5.0
 ACTOR = "tick"
+# A queue with a thread of its own: long syncs never keep the schedule waiting.
+QUEUE = "schedule"
 
 
 def declare(broker: dramatiq.Broker, shop: Shop) -> "dramatiq.Actor[..., object]":
@@ -16,7 +17,5 @@ def declare(broker: dramatiq.Broker, shop: Shop) -> "dramatiq.Actor[..., object]
     async def act() -> None:
         await sweep(shop.house)
 
-    declared = dramatiq.actor(
-        broker=broker, actor_name=ACTOR, queue_name=QUEUE, priority=0, max_age=int(TICK_S * 2000)
-    )
+    declared = dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=QUEUE, max_age=int(TICK_S * 2000))
     return declared(act)

@@ -20,8 +20,5 @@ def declare(broker: dramatiq.Broker, shop: Shop) -> None:
         else:
             await shop.track(run_job(shop.house, UUID(job_id), sync_source))
 
-    # After ticks: the schedule must not wait behind a long queue of syncs.
-    declared = dramatiq.actor(
-        broker=broker, actor_name=JobKind.SYNC_SOURCE.value, queue_name=QUEUE, priority=10
-    )
+    declared = dramatiq.actor(broker=broker, actor_name=JobKind.SYNC_SOURCE.value, queue_name=QUEUE)
     declared(act)

@@ -110,7 +110,18 @@ def render_page(schema: dict[str, Any], json_path: str) -> str:
         f'<title>{title}</title><meta name="viewport" content="width=device-width">'
         f'<link rel="icon" href="data:,"><style>{_STYLE}</style></head><body>'
         f"<h1>{title} <small>{escape(schema['info']['version'])}</small></h1>"
-        f"<p>{intro}</p><p>The same for programs: {link}</p>{groups}</body></html>"
+        f"<p>{intro}</p>{_keys(schema)}<p>The same for programs: {link}</p>{groups}</body></html>"
+    )
+
+
+def _keys(schema: dict[str, Any]) -> str:
+    """What a caller has to send along, from the security schemes."""
+    schemes = schema.get("components", {}).get("securitySchemes", {}).values()
+    return "".join(
+        f"<p>Calls carry their key in the {escape(scheme['in'])} <code>{escape(scheme['name'])}</code>. "
+        f"{escape(scheme.get('description') or '')}</p>"
+        for scheme in schemes
+        if "in" in scheme and "name" in scheme
     )
 
 

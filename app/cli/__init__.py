@@ -1,6 +1,7 @@
 """`lectern …`: the command line. A command is loaded when it is called, so that the rest starts at once."""
 
 import importlib
+import signal
 import sys
 
 import click
@@ -82,3 +83,5 @@ def main() -> None:
     """
     # What the parts log goes to standard error: standard output is the command's own.
     configure_logging("warning")
+    # Ends like Ctrl-C, so that what a command started is stopped with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -7,10 +7,9 @@ from uuid import UUID
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
-from app.cli.options import ID, home_option, json_option, open_pool_of, own_name, settings_with
+from app.cli.options import ID, home_option, json_option, open_pool_of, own_name, settings_with, show_table
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def list_all(as_json: bool, home: Path | None) -> None:
     table = Table("assistant", "name", "workspace", "documents", box=None, header_style="bold")
     for line in msgspec.to_builtins(found):
         table.add_row(line["id"], line["name"], line["workspace_name"], str(line["documents_count"]))
-    Console(width=None if Console().is_terminal else 160).print(table)
+    show_table(table)
 
 
 async def _create(settings: Settings, name: str, workspace: UUID | None) -> "Created":

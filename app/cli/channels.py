@@ -8,10 +8,9 @@ from uuid import UUID
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
-from app.cli.options import ID, home_option, json_option, open_pool_of, settings_with
+from app.cli.options import ID, home_option, json_option, open_pool_of, settings_with, show_table
 from app.domain.channels import QuotaKind, QuotaPeriod
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def list_all(as_json: bool, home: Path | None) -> None:
         storage = "-" if line.storage_bytes_limit is None else f"{line.storage_bytes_limit} bytes"
         state = "open" if line.enabled else "shut"
         table.add_row(str(line.id), line.kind.value, line.assistant_name, state, messages, storage)
-    Console(width=None if Console().is_terminal else 180).print(table)
+    show_table(table)
 
 
 @channel_command.command("enable")

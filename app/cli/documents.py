@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from app.cli.options import ID, home_option, json_option, open_desk_of, open_house_of, settings_with
+from app.domain.errors import NotFound
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,6 +111,15 @@ def show_answer(finished: "Finished") -> None:
 
 
 async def _ask(settings: Settings, assistant_id: UUID, question: str) -> "Finished":
+    async with open_desk_of(settings) as desk:
+        # Before some seconds of loading models: an id that is mistyped.
+        await _target(desk, assistant_id, None)
+    console = Console(stderr=True)
+    with console.status("Loading the models"):
+        return await _answered(settings, assistant_id, question)
+
+
+async def _answered(settings: Settings, assistant_id: UUID, question: str) -> "Finished":
     from app.services.answer import Ask, answer, fold
     from app.services.identify import visit_assistant
 
@@ -125,9 +135,7 @@ async def _add(settings: Settings, order: Order) -> bool:
 
 async def add_items(desk: "Desk", order: Order) -> bool:
     """Whether every item went well; says what became of each, with a progress bar on a terminal."""
-    from app.services.add_sources import find_target
-
-    target = await find_target(desk, order.assistant_id, order.category)
+    target = await _target(desk, order.assistant_id, order.category)
     taken: list[Added] = []
     for item in order.items:
         async for added in _added(desk, target, item):
@@ -141,6 +149,16 @@ async def add_items(desk: "Desk", order: Order) -> bool:
     accepted = [added for added in taken if not added.error]
     failed = await _wait(desk, accepted, order.brief) if order.wait else await _leave(desk, len(accepted))
     return failed == 0 and len(accepted) == len(taken)
+
+
+async def _target(desk: "Desk", assistant_id: UUID, category: str | None) -> "Target":
+    from app.services.add_sources import find_target
+
+    try:
+        return await find_target(desk, assistant_id, category)
+    except NotFound as error:
+        place = desk.settings.home
+        raise click.ClickException(f"{error} The data folder is {place}; --home names another.") from error
 
 
 async def _added(desk: "Desk", target: "Target", item: str) -> AsyncIterator["Added"]:

@@ -6,10 +6,9 @@ from uuid import UUID
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
-from app.cli.options import ID, home_option, json_option, open_pool_of, settings_with
+from app.cli.options import ID, home_option, json_option, open_pool_of, settings_with, show_table
 
 
 @click.group("keys")
@@ -52,7 +51,7 @@ def list_all(workspace: UUID | None, as_json: bool, home: Path | None) -> None:
         state = f"revoked {key['revoked_at'][:10]}" if key["revoked_at"] else "open"
         used = (key["last_used_at"] or "never")[:16].replace("T", " ")
         table.add_row(key["id"], key["kind"], key["prefix"], key["assistant_id"] or "-", used, state)
-    Console(width=None if Console().is_terminal else 180).print(table)
+    show_table(table)
 
 
 @keys_command.command("revoke")

@@ -19,6 +19,8 @@ from msgspec import Struct
 from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from app.services.house import Desk, House
     from app.store.embedded import EmbeddedPostgres
     from app.store.pool import Pool
@@ -178,6 +180,13 @@ async def open_pool_of(settings: Settings) -> AsyncIterator["Pool"]:
             yield pool
         finally:
             await pool.close()
+
+
+def show_table(table: "Table") -> None:
+    """Prints a table whole: a narrow terminal wraps its lines, so that ids can be copied."""
+    from rich.console import Console
+
+    Console(width=max(Console().width, 180)).print(table, crop=False)
 
 
 def own_name() -> str:

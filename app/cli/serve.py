@@ -195,7 +195,8 @@ class _Readiness:
 def _announce(settings: Settings, began: float, *, home_given: bool) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
-    lectern, home = own_name(), f" --home {shlex.quote(str(settings.home))}" if home_given else ""
+    elsewhere = home_given or settings.home != Settings().home
+    lectern, home = own_name(), f" --home {shlex.quote(str(settings.home))}" if elsewhere else ""
     click.echo(
         f"""
 Lectern is ready ({time.monotonic() - began:.1f} s).

@@ -11,7 +11,8 @@ from app.security.outbound import Outbound
 from app.settings import Settings
 from app.store.files import Files
 from app.store.pool import Pool, PoolTimeout, open_pool
-from rag.engine import Engine, ModelSpec, load_models
+from rag.engine import Engine, Models, ModelSpec, load_models
+from rag.errors import ModelUnavailable
 
 # How long answers under way may still take when the server goes down.
 _LAST_ANSWERS_S = 10.0
@@ -62,7 +63,7 @@ async def open_house(
 ) -> House:
     """All parts, open; without `with_llm` no language model is loaded (workers index, they do not answer).
 
-    Raises: ModelUnavailable, Unavailable when the database does not answer.
+    Raises: Unavailable when the database does not answer or a model can't be loaded.
     """
     pool = await _open_pool(database_url)
     try:
@@ -73,7 +74,7 @@ async def open_house(
                 settings.llm_context_tokens,
                 settings.llm_queue,
             )
-            engine = await Engine.open(pool, await asyncio.to_thread(load_models, spec))
+            engine = await Engine.open(pool, await _load(spec))
         if queue is None:
             queue = DramatiqQueue(make_broker(settings, database_url))
     except BaseException:
@@ -99,6 +100,13 @@ async def close_house(house: House) -> None:
     await house.engine.close()
     await house.outbound.close()
     await close_desk(house)
+
+
+async def _load(spec: ModelSpec) -> Models:
+    try:
+        return await asyncio.to_thread(load_models, spec)
+    except ModelUnavailable as error:
+        raise Unavailable(str(error)) from error
 
 
 async def _open_pool(database_url: str) -> Pool:

@@ -36,7 +36,9 @@ async def open_channel(house: House, channel_id: str, secret: str | None) -> Vis
     """
     async with house.pool.connection() as connection:
         channel = await _open_api_channel(connection, channel_id)
-        key = await workspaces.find_key(connection, hash_key(secret or ""), KeyKind.CHANNEL)
+        if not secret:
+            raise Forbidden("The API secret key is missing: send it in the header X-API-Secret-Key.")
+        key = await workspaces.find_key(connection, hash_key(secret), KeyKind.CHANNEL)
         if key is None or key.channel_id != channel.id:
             raise Forbidden("The API secret key does not match this channel.")
         await workspaces.touch_key(connection, key.id)

@@ -29,7 +29,8 @@ async def add_rows(house: House, visit: Visit, source_id: UUID, rows: tuple[Row,
             document = NewDocument(row.name, content_hash(row.content), row.content)
             if await documents.insert_document(connection, source, document) is None:
                 raise Invalid(f"{_FIELD}: a row named {row.name!r} exists already.", _FIELD)
-        await sources.mark_changed(connection, source.id)
+        if rows:
+            await sources.mark_changed(connection, source.id)
 
 
 async def list_rows(house: House, visit: Visit, source_id: UUID, page: PageRequest) -> PageOf[Document]:
@@ -75,7 +76,8 @@ async def change_rows(house: House, visit: Visit, source_id: UUID, changes: tupl
             raise Invalid(f"{_FIELD}: a row named {taken!r} exists already.", _FIELD)
         for change in changes:
             await _change(connection, source.id, change)
-        await sources.mark_changed(connection, source.id)
+        if changes:
+            await sources.mark_changed(connection, source.id)
 
 
 async def delete_rows(house: House, visit: Visit, source_id: UUID, row_ids: tuple[UUID, ...]) -> None:

@@ -4,7 +4,7 @@ Source: seed 003 (every heading's parameters and example response).
 """
 
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
@@ -377,7 +377,8 @@ def _in_words(text: str) -> str:
     if text.startswith("Expected `str` matching regex"):
         return "This must hold text and no NUL characters."
     if text.startswith("Invalid enum value"):
-        return "This is none of the values that are documented."
+        # The only choice that a body of this door holds.
+        return f"This must be {', '.join(get_args(Interval))} or null."
     if length := re.search(r"of length <= (\d+)", text):
         return f"This is too long: {length.group(1)} is the most."
     if bound := re.search(r"([<>])= (\d+)$", text):
