@@ -9,7 +9,7 @@ from app.domain.knowledge import Document, Row, RowChange
 from app.domain.paging import PageOf, PageRequest
 from app.services.house import House
 from app.services.identify import Visit
-from app.services.manage_sources import get_manual_source
+from app.services.manage_sources import get_manual_source, hold_manual_source
 from app.store import documents, sources
 from app.store.documents import NewContent, NewDocument
 from app.store.rows import Connection
@@ -24,7 +24,7 @@ async def add_rows(house: House, visit: Visit, source_id: UUID, rows: tuple[Row,
     """
     _refuse_twins([row.name for row in rows])
     async with house.pool.connection() as connection:
-        source = await get_manual_source(connection, visit, source_id)
+        source = await hold_manual_source(connection, visit, source_id)
         for row in rows:
             document = NewDocument(row.name, content_hash(row.content), row.content)
             if await documents.insert_document(connection, source, document) is None:
@@ -70,7 +70,7 @@ async def change_rows(house: House, visit: Visit, source_id: UUID, changes: tupl
     names = [change.name for change in changes if change.name is not None]
     _refuse_twins(names)
     async with house.pool.connection() as connection:
-        source = await get_manual_source(connection, visit, source_id)
+        source = await hold_manual_source(connection, visit, source_id)
         ids = [change.id for change in changes]
         for taken in await documents.find_names_taken(connection, source.id, names, ids):
             raise Invalid(f"{_FIELD}: a row named {taken!r} exists already.", _FIELD)
@@ -87,7 +87,7 @@ async def delete_rows(house: House, visit: Visit, source_id: UUID, row_ids: tupl
     """
     ids = list(dict.fromkeys(row_ids))
     async with house.pool.connection() as connection:
-        source = await get_manual_source(connection, visit, source_id)
+        source = await hold_manual_source(connection, visit, source_id)
         await house.engine.lock(connection, source.knowledge_base_id)
         for row_id in ids:
             if await documents.find_document(connection, source.id, row_id) is None:

@@ -59,18 +59,25 @@ async def delete_source(house: House, visit: Visit, source_id: UUID) -> None:
     Raises: NotFound.
     """
     async with house.pool.connection() as connection:
-        source = await get_manual_source(connection, visit, source_id)
-        file_keys = await remove_source(house, connection, source)
+        source = await hold_manual_source(connection, visit, source_id)
+        file_keys = await documents.list_file_keys(connection, source.id)
+        await house.engine.lock(connection, source.knowledge_base_id)
+        await house.engine.remove(connection, await documents.list_document_ids(connection, source.id))
+        await sources.delete_source(connection, source.id)
     await house.files.delete(file_keys)
 
 
-async def remove_source(house: House, connection: Connection, source: Source) -> list[str]:
-    """Keys of the stored files that nobody needs once this transaction is committed; all rows are removed."""
-    file_keys = await documents.list_file_keys(connection, source.id)
-    await house.engine.lock(connection, source.knowledge_base_id)
-    await house.engine.remove(connection, await documents.list_document_ids(connection, source.id))
-    await sources.delete_source(connection, source.id)
-    return file_keys
+async def hold_manual_source(connection: Connection, visit: Visit, source_id: UUID) -> Source:
+    """The visitor's manual source, held until the transaction ends.
+
+    Whoever changes a source takes locks in this order: source, index of the knowledge base, documents.
+
+    Raises: NotFound.
+    """
+    source = await get_manual_source(connection, visit, source_id)
+    if not await sources.lock_source(connection, source.id):
+        raise NotFound("Data source not found.")
+    return source
 
 
 async def get_manual_source(connection: Connection, visit: Visit, source_id: UUID) -> Source:

@@ -143,11 +143,6 @@ async def mark_synced(connection: Connection, reading: Reading) -> None:
     await change(connection, Q["mark_synced"], parameters)
 
 
-async def mark_unchanged(connection: Connection, document_id: UUID) -> None:
-    """Notes that nothing had to be done."""
-    await change(connection, Q["mark_unchanged"], {"document_id": document_id})
-
-
 async def mark_failed(
     connection: Connection, document_id: UUID, content_hash: bytes | None, error: str
 ) -> None:

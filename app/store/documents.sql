@@ -79,11 +79,6 @@ SET state = CASE WHEN content_hash IS DISTINCT FROM %(content_hash)s::bytea THEN
     pages = %(pages)s::jsonb, indexed_hash = %(content_hash)s::bytea, last_sync_at = now()
 WHERE id = %(document_id)s::uuid
 
--- name: mark_unchanged
--- The document was looked at and nothing had changed.
-UPDATE documents SET state = 'synced', error = NULL, last_sync_at = now()
-WHERE id = %(document_id)s::uuid AND content_hash IS NOT DISTINCT FROM indexed_hash
-
 -- name: mark_failed
 -- The document could not be read; what was indexed before keeps answering.
 UPDATE documents SET state = 'sync_error', error = %(error)s::text

@@ -25,11 +25,6 @@ async def find_job(connection: Connection, job_id: UUID) -> Job | None:
     return await find(connection, Job, Q["find_job"], {"job_id": job_id})
 
 
-async def find_open_job(connection: Connection, kind: JobKind, subject_id: UUID) -> Job | None:
-    """The open job of that kind for the subject, or None."""
-    return await find(connection, Job, Q["find_open_job"], {"kind": kind, "subject_id": subject_id})
-
-
 async def list_latest_jobs(connection: Connection, subject_ids: list[UUID]) -> tuple[Job, ...]:
     """The last job of each subject that ever had one."""
     return await fetch(connection, Job, Q["list_latest_jobs"], {"subject_ids": subject_ids})

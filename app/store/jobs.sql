@@ -12,13 +12,6 @@ SELECT id, seq, workspace_id, kind, subject_id, state, attempts, max_attempts, l
        progress_total, result, error, created_at, finished_at
 FROM jobs WHERE id = %(job_id)s::uuid
 
--- name: find_open_job
--- The open job of that kind for a subject.
-SELECT id, seq, workspace_id, kind, subject_id, state, attempts, max_attempts, lease_token, progress_done,
-       progress_total, result, error, created_at, finished_at
-FROM jobs
-WHERE kind = %(kind)s::text AND subject_id = %(subject_id)s::uuid AND state IN ('queued', 'running')
-
 -- name: list_latest_jobs
 -- The last job of each subject.
 SELECT DISTINCT ON (subject_id) id, seq, workspace_id, kind, subject_id, state, attempts, max_attempts, lease_token,

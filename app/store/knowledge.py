@@ -25,15 +25,6 @@ async def list_knowledge_bases(connection: Connection, assistant_id: UUID) -> tu
     return await fetch(connection, KnowledgeBase, Q["list_knowledge_bases"], {"assistant_id": assistant_id})
 
 
-async def list_workspace_knowledge_bases(
-    connection: Connection, workspace_id: UUID
-) -> tuple[KnowledgeBase, ...]:
-    """All knowledge bases of a tenant, oldest first."""
-    return await fetch(
-        connection, KnowledgeBase, Q["list_workspace_knowledge_bases"], {"workspace_id": workspace_id}
-    )
-
-
 async def ensure_category(connection: Connection, base: KnowledgeBase, name: str) -> Category:
     """The base's category of that name, made when missing."""
     parameters = {"workspace_id": base.workspace_id, "knowledge_base_id": base.id, "name": name}

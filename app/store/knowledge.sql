@@ -15,11 +15,6 @@ FROM knowledge_bases AS k
 JOIN assistant_knowledge_bases AS a ON a.knowledge_base_id = k.id
 WHERE a.assistant_id = %(assistant_id)s::uuid ORDER BY k.seq
 
--- name: list_workspace_knowledge_bases
--- All knowledge bases of a tenant.
-SELECT id, seq, workspace_id, name, created_at FROM knowledge_bases
-WHERE workspace_id = %(workspace_id)s::uuid ORDER BY seq
-
 -- name: ensure_category
 -- The category of that name, made when missing.
 INSERT INTO categories (workspace_id, knowledge_base_id, name)

@@ -93,11 +93,6 @@ async def set_interval(connection: Connection, source_id: UUID, interval: SyncIn
     return await get(connection, Source, Q["set_interval"], {"source_id": source_id, "interval": interval})
 
 
-async def set_category(connection: Connection, source_id: UUID, category_id: UUID | None) -> None:
-    """Moves the source and its documents; their index rows are the engine's to move."""
-    await change(connection, Q["set_category"], {"source_id": source_id, "category_id": category_id})
-
-
 async def mark_queued(connection: Connection, source_id: UUID) -> None:
     """Notes that a sync was asked for."""
     await change(connection, Q["mark_queued"], {"source_id": source_id})

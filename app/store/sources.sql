@@ -52,12 +52,6 @@ WHERE id = %(source_id)s::uuid
 RETURNING id, seq, workspace_id, knowledge_base_id, category_id, kind, name, options, state, error, sync_interval,
           last_sync_at, next_sync_at, created_at
 
--- name: set_category
--- Moves a source with its documents to another category.
-WITH moved AS (
-    UPDATE documents SET category_id = %(category_id)s::uuid WHERE source_id = %(source_id)s::uuid)
-UPDATE sources SET category_id = %(category_id)s::uuid WHERE id = %(source_id)s::uuid
-
 -- name: mark_queued
 -- A sync was asked for.
 UPDATE sources SET state = 'syncing', error = NULL WHERE id = %(source_id)s::uuid

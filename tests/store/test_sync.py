@@ -196,3 +196,24 @@ async def test_adding_a_file_again_renews_it(
     found = await ask(house, visit, "grace period for returning a book")
     assert [text for text in found if "days" in text] == [text for text in found if "ninety days" in text]
     assert len(list((house.settings.home / "files").rglob("*.md"))) == 1, "the file before is not kept"
+
+
+async def test_changes_deletions_and_a_sync_at_once_do_not_lock_each_other_out(
+    house: House, visit: Visit, queue: HeldQueue
+) -> None:
+    source = await create_source(house, visit)
+    await add_rows(house, visit, source.id, tuple(Row(f"row {n}", f"{LOANS} {n}") for n in range(12)))
+    await sync(house, visit, queue, source.id)
+    rows = (await list_rows(house, visit, source.id, PageRequest(limit=100))).items
+    changed = tuple(RowChange(row.id, content=f"{PARKING} {row.name}") for row in rows)
+    await change_rows(house, visit, source.id, changed)
+    await request_sync(house, visit, source.id)
+    outcomes = await asyncio.gather(
+        queue.work_off(house),
+        *(change_rows(house, visit, source.id, (change,)) for change in changed),
+        *(delete_rows(house, visit, source.id, (row.id,)) for row in rows[::2]),
+        delete_source(house, visit, source.id),
+        return_exceptions=True,
+    )
+    assert [one for one in outcomes if one is not None and not isinstance(one, NotFound)] == []
+    assert await ask(house, visit, "where do visitors park bicycles") == []
