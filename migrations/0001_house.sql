@@ -220,7 +220,7 @@ CREATE TABLE citations (
     start_chars integer NOT NULL,
     end_chars integer NOT NULL,
     excerpt text NOT NULL,
-    score real NOT NULL,
+    score double precision NOT NULL,
     PRIMARY KEY (message_id, number)
 );
 CREATE INDEX citations_by_document ON citations (document_id);
@@ -231,7 +231,7 @@ CREATE TABLE hits (
     workspace_id uuid NOT NULL REFERENCES workspaces ON DELETE CASCADE,
     document_id uuid NOT NULL,
     chunk_id bigint NOT NULL,
-    score real NOT NULL,
+    score double precision NOT NULL,
     dense_rank integer,
     lexical_rank integer,
     PRIMARY KEY (exchange_id, rank)

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from rag.passages import Citation
+
 
 class Role(StrEnum):
     """Who speaks."""
@@ -32,7 +34,7 @@ class Conversation(Struct, frozen=True):
 
 
 class Message(Struct, frozen=True):
-    """One utterance; `number` counts from 1 within its conversation."""
+    """One utterance; `number` counts from 1 in its conversation, `citations` is what its marks point to."""
 
     id: UUID
     seq: int
@@ -41,3 +43,4 @@ class Message(Struct, frozen=True):
     number: int
     content: str
     created_at: datetime
+    citations: tuple[Citation, ...] = ()

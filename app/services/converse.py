@@ -2,13 +2,16 @@
 
 from uuid import UUID, uuid4
 
+from msgspec.structs import replace
+
 from app.domain.conversations import Conversation, Message, Role
 from app.domain.errors import Invalid, NotFound
 from app.domain.paging import PageOf, PageRequest
 from app.services.house import House
 from app.services.identify import Visit
-from app.store import conversations
+from app.store import conversations, exchanges
 from app.store.conversations import NewMessage
+from rag.passages import Citation
 
 
 async def start_conversation(house: House, visit: Visit) -> tuple[Conversation, Message]:
@@ -39,7 +42,7 @@ async def list_conversations(house: House, visit: Visit, page: PageRequest) -> P
 async def list_messages(
     house: House, visit: Visit, conversation_id: UUID, page: PageRequest
 ) -> PageOf[Message]:
-    """A page of a thread, oldest first.
+    """A page of a thread with its citations, oldest first.
 
     Raises: NotFound (conversation), Invalid (cursor).
     """
@@ -51,4 +54,10 @@ async def list_messages(
             after_seq = await conversations.find_message_seq(connection, conversation_id, page.after)
             if after_seq is None:
                 raise Invalid("cursor is not the id of a message of this conversation.", "cursor")
-        return await conversations.list_messages(connection, conversation_id, after_seq, page.limit)
+        found = await conversations.list_messages(connection, conversation_id, after_seq, page.limit)
+        cited = await exchanges.list_citations(connection, [message.id for message in found.items])
+    return PageOf(tuple(_with_citations(message, cited) for message in found.items), found.total)
+
+
+def _with_citations(message: Message, cited: dict[UUID, list[Citation]]) -> Message:
+    return replace(message, citations=tuple(cited.get(message.id, ())))

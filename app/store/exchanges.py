@@ -66,9 +66,16 @@ async def insert_citations(
         await cursor.executemany(Q["insert_citation"], [asdict(citation) | keys for citation in citations])
 
 
-async def list_citations(connection: Connection, message_id: UUID) -> tuple[Citation, ...]:
-    """The marks of one answer, by number."""
-    return await fetch(connection, Citation, Q["list_citations"], {"message_id": message_id})
+class _Mark(Citation, frozen=True, kw_only=True):
+    message_id: UUID
+
+
+async def list_citations(connection: Connection, message_ids: list[UUID]) -> dict[UUID, list[Citation]]:
+    """The marks of those answers that have any, by number."""
+    found: dict[UUID, list[Citation]] = {}
+    for mark in await fetch(connection, _Mark, Q["list_citations"], {"message_ids": message_ids}):
+        found.setdefault(mark.message_id, []).append(mark)
+    return found
 
 
 async def insert_hits(

@@ -31,15 +31,15 @@ INSERT INTO citations (message_id, number, workspace_id, document_id, chunk_id, 
                        end_chars, excerpt, score)
 VALUES (%(message_id)s::uuid, %(number)s::int, %(workspace_id)s::uuid, %(document_id)s::uuid, %(chunk_id)s::bigint,
         %(title)s::text, %(url)s::text, %(page)s::int, %(start)s::int, %(end)s::int, %(excerpt)s::text,
-        %(score)s::real)
+        %(score)s::double precision)
 
 -- name: list_citations
--- The marks of one answer, by number.
-SELECT number, document_id, chunk_id, title, url, page, start_chars AS start, end_chars AS "end", excerpt, score
-FROM citations WHERE message_id = %(message_id)s::uuid ORDER BY number
+-- The marks of some answers, by number.
+SELECT message_id, number, document_id, chunk_id, title, url, page, start_chars AS start, end_chars AS "end", excerpt, score
+FROM citations WHERE message_id = ANY(%(message_ids)s::uuid[]) ORDER BY message_id, number
 
 -- name: insert_hit
 -- What was retrieved for a question, and its place in each list.
 INSERT INTO hits (exchange_id, rank, workspace_id, document_id, chunk_id, score, dense_rank, lexical_rank)
 VALUES (%(exchange_id)s::uuid, %(rank)s::int, %(workspace_id)s::uuid, %(document_id)s::uuid, %(chunk_id)s::bigint,
-        %(score)s::real, %(dense_rank)s::int, %(lexical_rank)s::int)
+        %(score)s::double precision, %(dense_rank)s::int, %(lexical_rank)s::int)

@@ -63,7 +63,8 @@ async def test_a_citation_is_the_document_s_own_characters(house: House, visit: 
     (exchange,) = await stored(house, conversation_id)
     assert exchange.answer_message_id is not None
     async with house.pool.connection() as connection:
-        (citation,) = await exchanges.list_citations(connection, exchange.answer_message_id)
+        cited = await exchanges.list_citations(connection, [exchange.answer_message_id])
+        (citation,) = cited[exchange.answer_message_id]
         text = await documents.get_text(connection, citation.document_id)
     assert text[citation.start : citation.end] == citation.excerpt
     assert citation.title == "loans.md"

@@ -49,7 +49,9 @@ def conversations(page: PageOf[Conversation]) -> wire.Conversations:
 def messages(page: PageOf[Message]) -> wire.Messages:
     """A page of messages."""
     items = [
-        wire.MessageItem(item.id, item.content, item.role.value, timestamp(item.created_at))
+        wire.MessageItem(
+            item.id, item.content, item.role.value, timestamp(item.created_at), citations(item.citations)
+        )
         for item in page.items
     ]
     return wire.Messages(messages=items, pagination=_pagination(page.items, page.total))

@@ -202,6 +202,7 @@ class MessageItem(_Body, frozen=True):
     message: str
     role: str
     created_at: str
+    citations: list[Citation]
 
 
 class Messages(_Body, frozen=True, kw_only=True):

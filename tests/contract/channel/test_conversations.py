@@ -113,6 +113,7 @@ async def test_retrieve_a_conversations_messages(
         ("assistant", answered["response"]),
     ]
     assert reply["pagination"] == {"total": 3, "last": reply["messages"][-1]["id"]}
+    assert [item["citations"] for item in reply["messages"]] == [[], [], answered["citations"]]
 
 
 async def test_the_cursor_leads_through_all_messages_oldest_first(door: Door) -> None:
