@@ -13,7 +13,7 @@ from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
 from app.domain.errors import DomainError
 from app.observe.logs import configure_logging
-from app.queue import QUEUE, DramatiqQueue, make_broker
+from app.queue import DramatiqQueue, make_broker
 from app.services.attend import attend, leave
 from app.services.house import close_house, open_house
 from app.settings import Settings, WrongSetting, read_settings
@@ -66,14 +66,15 @@ def run(settings: Settings) -> None:
 
 
 def _work(settings: Settings, loop: EventLoopThread, stop: threading.Event) -> None:
-    broker = make_broker(settings, settings.database_url)
+    # A broker each: Dramatiq warns of two crews on one.
+    jobs_broker, ticks_broker = (make_broker(settings, settings.database_url) for _ in range(2))
     shop = Shop()
-    loop.run_coroutine(_open(shop, settings, broker))
-    sync.declare(broker, shop)
-    tick = schedule.declare(broker, shop)
+    loop.run_coroutine(_open(shop, settings, jobs_broker))
+    sync.declare(jobs_broker, shop)
+    tick = schedule.declare(ticks_broker, shop)
     crews = (
-        dramatiq.Worker(broker, queues={QUEUE}, worker_threads=settings.worker_threads, worker_timeout=500),
-        dramatiq.Worker(broker, queues={schedule.QUEUE}, worker_threads=1, worker_timeout=500),
+        dramatiq.Worker(jobs_broker, worker_threads=settings.worker_threads, worker_timeout=500),
+        dramatiq.Worker(ticks_broker, worker_threads=1, worker_timeout=500),
     )
     for crew in crews:
         crew.start()
@@ -85,6 +86,7 @@ def _work(settings: Settings, loop: EventLoopThread, stop: threading.Event) -> N
     loop.run_coroutine(shop.hand_back())
     for crew in crews:
         crew.stop(timeout=_STOP_WITHIN_MS)
+    ticks_broker.close()
     loop.run_coroutine(_close(shop))
 
 
