@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import psycopg
 import pytest
@@ -20,7 +19,7 @@ from rag.engine import Engine, Models
 from rag.extract import Extractor
 from rag.testing import HashEmbedder, ScriptedGenerator
 
-from .parts import HeldQueue
+from .parts import HeldQueue, cloned
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +42,8 @@ def template(postgres: EmbeddedPostgres) -> str:
 
 @pytest.fixture
 def database_url(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-        yield postgres.url(name)
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with cloned(postgres, template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

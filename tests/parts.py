@@ -1,9 +1,29 @@
 """What tests of several folders share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
 from app.domain.jobs import Job
 from app.services.house import House
 from app.services.run_jobs import run_job
 from app.services.sync_source import sync_source
+from app.store.embedded import EmbeddedPostgres
+
+
+@contextmanager
+def cloned(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
+    """The URL of a fresh copy of the template database."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        yield postgres.url(name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 class HeldQueue:

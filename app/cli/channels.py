@@ -113,19 +113,18 @@ def limit(
 
     if messages is None and storage_bytes is None:
         raise click.UsageError("Give --messages, --storage-bytes or both.")
+    limits = {QuotaKind.MESSAGES: messages, QuotaKind.STORAGE_BYTES: storage_bytes}
+    periods = {QuotaKind.MESSAGES: QuotaPeriod(period), QuotaKind.STORAGE_BYTES: QuotaPeriod.FOREVER}
+
+    async def work(pool: "Pool") -> None:
+        for kind, units in limits.items():
+            if units is not None:
+                await limit_channel(pool, channel, kind, units, periods[kind])
+
+    _with_pool(home, work)
     if messages is not None:
-        _with_pool(
-            home,
-            lambda pool: limit_channel(pool, channel, QuotaKind.MESSAGES, messages, QuotaPeriod(period)),
-        )
         click.echo(f"Channel {channel}: {messages} messages ({period}).")
     if storage_bytes is not None:
-        _with_pool(
-            home,
-            lambda pool: limit_channel(
-                pool, channel, QuotaKind.STORAGE_BYTES, storage_bytes, QuotaPeriod.FOREVER
-            ),
-        )
         click.echo(f"Channel {channel}: {storage_bytes} bytes of text.")
 
 

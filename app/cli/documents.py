@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from app.cli.options import ID, home_option, json_option, open_desk_of, open_house_of, settings_with
+from app.cli.options import ID, database, home_option, json_option, open_desk_of, open_house_of, settings_with
 from app.domain.errors import NotFound
 from app.settings import Settings
 
@@ -111,12 +111,14 @@ def show_answer(finished: "Finished") -> None:
 
 
 async def _ask(settings: Settings, assistant_id: UUID, question: str) -> "Finished":
-    async with open_desk_of(settings) as desk:
-        # Before some seconds of loading models: an id that is mistyped.
-        await _target(desk, assistant_id, None)
-    console = Console(stderr=True)
-    with console.status("Loading the models"):
-        return await _answered(settings, assistant_id, question)
+    with database(settings) as opened:
+        # PostgreSQL is started once for both looks at it.
+        here = msgspec.structs.replace(settings, database_url=opened.url)
+        async with open_desk_of(here) as desk:
+            # Before some seconds of loading models: an id that is mistyped.
+            await _target(desk, assistant_id, None)
+        with Console(stderr=True).status("Loading the models"):
+            return await _answered(here, assistant_id, question)
 
 
 async def _answered(settings: Settings, assistant_id: UUID, question: str) -> "Finished":

@@ -1,31 +1,26 @@
 """The application that speaks for the house, in process and behind a real server."""
 
 from collections.abc import AsyncIterator, Iterator
-from uuid import uuid4
 
 import httpx
 import msgspec
-import psycopg
 import pytest
 from litestar import Litestar
-from psycopg import sql
 
 from app.main import create_app
 from app.services.house import House
 from app.settings import Settings
 from app.store.embedded import EmbeddedPostgres
 
+from ..parts import cloned
 from .server import serving
 
 
 @pytest.fixture(scope="module")
 def database_url(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
     """One database a module: these tests are tenants of their own, and tenants do not see each other."""
-    name = sql.Identifier(f"contract_{uuid4().hex}")
-    with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
-        yield postgres.url(name.as_string().strip('"'))
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with cloned(postgres, template) as url:
+        yield url
 
 
 @pytest.fixture
