@@ -28,6 +28,8 @@ class Settings(Struct, frozen=True):
     llm: str = ""
     llm_context_tokens: int = 4096
     llm_queue: int = 8
+    score_answers: bool = True
+    judge: str = ""
     max_upload_mb: int = 64
     worker_threads: int = 2
     outbound_allow: tuple[str, ...] = ()
@@ -56,8 +58,11 @@ _TAKES: dict[str, str] = {
     "database_url": "a URL that starts with postgresql://",
     "llm": "the path of a GGUF file that exists, or an http(s)://…/v1 address",
     "embedding_model": "a folder that exists, or a hub id such as organisation/name",
+    "judge": "the path of a GGUF file that exists, or an http(s)://…/v1 address",
+    "score_answers": "true or false",
     "broker_url": "a URL that starts with redis://, rediss://, amqp:// or amqps://",
 }
+_TRUTHS = {"true": True, "false": False}
 _RANGES: dict[str, tuple[int, int]] = {
     "port": (1, 65535),
     "llm_context_tokens": (512, 1_048_576),
@@ -97,6 +102,10 @@ def _parse(name: str, raw: str) -> object:
         if not raw.isdecimal() or not low <= int(raw) <= high:
             raise _wrong(name, raw)
         return int(raw)
+    if name == "score_answers":
+        if raw.lower() not in _TRUTHS:
+            raise _wrong(name, raw)
+        return _TRUTHS[raw.lower()]
     if name == "log_level" and raw.lower() not in ("debug", "info", "warning", "error"):
         raise _wrong(name, raw)
     if name in _STARTS and not raw.startswith(_STARTS[name]):
@@ -114,7 +123,11 @@ def _names_embedder(raw: str) -> bool:
     return not raw.startswith(("/", ".", "~")) or Path(raw).expanduser().is_dir()
 
 
-_MODELS: dict[str, Callable[[str], bool]] = {"llm": _names_llm, "embedding_model": _names_embedder}
+_MODELS: dict[str, Callable[[str], bool]] = {
+    "llm": _names_llm,
+    "judge": _names_llm,
+    "embedding_model": _names_embedder,
+}
 
 
 def _wrong(name: str, raw: str) -> WrongSetting:

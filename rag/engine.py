@@ -24,29 +24,37 @@ from rag.generate.extractive import ExtractiveGenerator
 from rag.generate.llama import LlamaGenerator
 from rag.index import DocumentKey as DocumentKey
 from rag.index import Draft, Prepared
-from rag.passages import Citation, DocumentText, Extracted, Question
+from rag.judge import ModelJudge, WordJudge
+from rag.passages import Citation, DocumentText, Extracted, Hit, Question
 from rag.retrieve import Only as Only
-from rag.retrieve import Retrieval, Retriever
+from rag.retrieve import Retrieval, Retriever, read_hits
+from rag.score import Answered as Answered
+from rag.score import Judge, Scores, score
 
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
 
 class Models(Struct, frozen=True):
-    """The parts that an engine is made of."""
+    """The parts that an engine is made of; without a `judge` answers are scored by words."""
 
     embedder: Embedder
     generator: Generator
     extractor: Extractor
+    judge: Generator | None = None
 
 
 class ModelSpec(Struct, frozen=True):
-    """Which models to load; `llm` is empty (extractive), a GGUF path or an `http(s)://…/v1` address."""
+    """Which models to load; `llm` is empty (extractive), a GGUF path or an `http(s)://…/v1` address.
+
+    `judge` is the same for the model that scores answers; empty for none.
+    """
 
     embedding_model: str = ""
     llm: str = ""
     llm_context_tokens: int = 4096
     llm_queue: int = 8
+    judge: str = ""
 
 
 def load_models(spec: ModelSpec) -> Models:
@@ -55,18 +63,17 @@ def load_models(spec: ModelSpec) -> Models:
     Raises: ModelUnavailable when one can't be loaded.
     """
     embedder = load_embedder(spec.embedding_model)
-    return Models(embedder, _load_generator(spec, embedder), Extractor())
+    generator = _load_model(spec, spec.llm) if spec.llm else ExtractiveGenerator(embedder)
+    return Models(embedder, generator, Extractor(), _load_model(spec, spec.judge) if spec.judge else None)
 
 
-def _load_generator(spec: ModelSpec, embedder: Embedder) -> Generator:
-    if not spec.llm:
-        return ExtractiveGenerator(embedder)
-    if spec.llm.startswith(("http://", "https://")):
+def _load_model(spec: ModelSpec, llm: str) -> Generator:
+    if llm.startswith(("http://", "https://")):
         # Its client library costs half a second of every start.
         from rag.generate.remote import RemoteGenerator
 
-        return RemoteGenerator(spec.llm, spec.llm_context_tokens, spec.llm_queue)
-    return LlamaGenerator(Path(spec.llm), spec.llm_context_tokens, spec.llm_queue)
+        return RemoteGenerator(llm, spec.llm_context_tokens, spec.llm_queue)
+    return LlamaGenerator(Path(llm), spec.llm_context_tokens, spec.llm_queue)
 
 
 class Engine:
@@ -76,6 +83,8 @@ class Engine:
         self._models = models
         self._model_id = model_id
         self._retriever = Retriever(models.embedder, model_id)
+        words = WordJudge(models.embedder)
+        self._judge: Judge = ModelJudge(models.judge, words) if models.judge else words
 
     @classmethod
     async def open(cls, pool: Pool, models: Models) -> "Engine":
@@ -126,6 +135,20 @@ class Engine:
         """What was found for the question as it stands; `only` ranks by one half alone, for measuring."""
         return await self._retriever.retrieve(pool, question.text, question.scope, limit=limit, only=only)
 
+    @property
+    def judge_name(self) -> str:
+        """Who scores answers."""
+        return self._judge.name
+
+    async def passages(self, pool: Pool, chunk_ids: Sequence[int]) -> tuple[Hit, ...]:
+        """Those of the chunks that still exist, in the order asked for."""
+        async with pool.connection() as connection:
+            return await read_hits(connection, chunk_ids)
+
+    async def score(self, answered: Answered) -> Scores:
+        """How good the answer was, by the judge at hand."""
+        return await score(self._judge, answered)
+
     async def answer(self, pool: Pool, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """The answer as it comes about; the last event is Finished or Failed."""
         clock = _Clock()
@@ -166,6 +189,8 @@ class Engine:
         """Frees the models and ends the parsers."""
         await self._models.extractor.close()
         await self._models.generator.close()
+        if self._models.judge is not None:
+            await self._models.judge.close()
 
 
 class _Clock:

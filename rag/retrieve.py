@@ -287,6 +287,13 @@ async def _hits(
     )
 
 
+async def read_hits(connection: AsyncConnection[Any], chunk_ids: Sequence[int]) -> tuple[Hit, ...]:
+    """Those of the chunks that still exist, in the order asked for; their scores are 0."""
+    cursor = await connection.execute(Q["list_hits"], {"chunk_ids": list(chunk_ids)})
+    rows = {row[0]: _hit(row) for row in await cursor.fetchall()}
+    return tuple(rows[chunk_id] for chunk_id in chunk_ids if chunk_id in rows)
+
+
 def _hit(row: tuple[Any, ...]) -> Hit:
     chunk_id, document_id, title, url, text, start, end, page, heading_path = row
     return Hit(chunk_id, document_id, title, url, text, start, end, page, tuple(heading_path), 0.0)

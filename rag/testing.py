@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.generate import Piece
+from rag.generate import Ask, Piece
 from rag.passages import Hit, Question
+from rag.prompt import Budget, Message
 
 Script = Callable[[Question, str, tuple[Hit, ...]], Iterable[str]]
 _TOKEN = re.compile(
@@ -72,7 +73,8 @@ class ScriptedGenerator:
     `script` is the pieces, or a function of (question, stand-alone question, hits) that makes them. Before
     piece `i` it waits for `gates[i]`, so that a test decides when the answer goes on; `started` is set when
     an answer begins. After the last piece it raises `error` if there is one. `questions`,
-    `standalone_questions` and `hits` keep what it was asked; `cancelled` counts answers closed too early.
+    `standalone_questions`, `hits` and `completed` keep what it was asked; `cancelled` counts answers closed
+    too early; `replies` is what it completes prompts with.
     """
 
     def __init__(
@@ -89,12 +91,19 @@ class ScriptedGenerator:
         self.questions: list[Question] = []
         self.standalone_questions: list[str] = []
         self.hits: list[tuple[Hit, ...]] = []
+        self.completed: list[Sequence[Message]] = []
         self.cancelled = 0
         self.closed = False
         self._script = script
         self._gates = dict(gates or {})
         self._condensed = condensed
+        self.replies: list[str] = []
         self._error = error
+
+    async def complete(self, ask: Ask, most_tokens: int) -> str | None:
+        """The next of `replies`, or None when they are used up."""
+        self.completed.append(ask(Budget(4096, lambda text: len(text.split()))))
+        return self.replies.pop(0) if self.replies else None
 
     async def condense(self, question: Question) -> str | None:
         """The stand-alone question the test gave, or None."""

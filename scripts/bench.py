@@ -34,7 +34,7 @@ def main(files: int) -> None:
 
 
 async def _measure(folder: Path, files: int) -> dict[str, float]:
-    async with open_house_of(settings_with(folder), with_llm=False) as house, open_bench(house) as bench:
+    async with open_house_of(settings_with(folder), llm="nothing") as house, open_bench(house) as bench:
         embedder = await asyncio.to_thread(load_embedder)
         return await _sync(house, bench, embedder, files) | await _retrieve(house, bench, embedder)
 

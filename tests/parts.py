@@ -7,11 +7,14 @@ from uuid import uuid4
 import psycopg
 from psycopg import sql
 
-from app.domain.jobs import Job
+from app.domain.jobs import Job, JobKind
 from app.services.house import House
-from app.services.run_jobs import run_job
+from app.services.run_jobs import Work, run_job
+from app.services.score_exchanges import score_exchange
 from app.services.sync_source import sync_source
 from app.store.embedded import EmbeddedPostgres
+
+WORK: dict[JobKind, Work] = {JobKind.SYNC_SOURCE: sync_source, JobKind.SCORE_EXCHANGE: score_exchange}
 
 
 @contextmanager
@@ -41,4 +44,5 @@ class HeldQueue:
 
     async def work_off(self, house: House) -> None:
         while self.jobs:
-            await run_job(house, self.jobs.pop(0).id, sync_source)
+            job = self.jobs.pop(0)
+            await run_job(house, job.id, WORK[job.kind])

@@ -18,7 +18,7 @@ from app.services.attend import attend, leave
 from app.services.house import close_house, open_house
 from app.settings import Settings, WrongSetting, read_settings
 from app.store.pool import DATABASE_ERRORS
-from workers import schedule, sync
+from workers import schedule, score, sync
 from workers.shop import Shop
 
 _STOP_WITHIN_MS = 10_000
@@ -71,6 +71,7 @@ def _work(settings: Settings, loop: EventLoopThread, stop: threading.Event) -> N
     shop = Shop()
     loop.run_coroutine(_open(shop, settings, jobs_broker))
     sync.declare(jobs_broker, shop)
+    score.declare(jobs_broker, shop)
     tick = schedule.declare(ticks_broker, shop)
     crews = (
         dramatiq.Worker(jobs_broker, worker_threads=settings.worker_threads, worker_timeout=500),
@@ -92,7 +93,7 @@ def _work(settings: Settings, loop: EventLoopThread, stop: threading.Event) -> N
 
 async def _open(shop: Shop, settings: Settings, broker: dramatiq.Broker) -> None:
     queue = DramatiqQueue(broker)
-    shop.open(await open_house(settings, settings.database_url, queue=queue, with_llm=False))
+    shop.open(await open_house(settings, settings.database_url, queue=queue, llm="scores"))
     shop.pulse = asyncio.create_task(attend(shop.house, shop.worker_id))
 
 

@@ -1,11 +1,16 @@
-"""What the actors of one process share: the open house, and the jobs under way."""
+"""What the actors of one process share: the open house, the jobs under way, how an actor does a job."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import dramatiq
+
+from app.domain.jobs import JobKind
+from app.queue import QUEUE
 from app.services.house import House
+from app.services.run_jobs import Work, defer_job, run_job
 
 
 class Shop:
@@ -47,3 +52,15 @@ class Shop:
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
+
+
+def declare_job(broker: dramatiq.Broker, shop: Shop, kind: JobKind, work: Work) -> None:
+    """Registers the actor that does jobs of that kind; it is named after the kind."""
+
+    async def act(job_id: str) -> None:
+        if shop.closing:
+            await defer_job(shop.house, UUID(job_id))
+        else:
+            await shop.track(run_job(shop.house, UUID(job_id), work))
+
+    dramatiq.actor(broker=broker, actor_name=kind.value, queue_name=QUEUE)(act)

@@ -14,7 +14,7 @@ from app.cli.options import home_option, json_option, open_house_of, settings_wi
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.services.house import House
+    from app.services.house import House, LlmUse
     from app.services.measure import Tell
     from rag.engine import Only
 
@@ -56,7 +56,7 @@ def retrieval(folder: Path, only: "Only", limit: int | None, as_json: bool, home
     async def measure(house: "House", tell: "Tell") -> dict[str, object]:
         return await measure_retrieval(house, folder, Course(tell, only, limit))
 
-    _show(_measured(settings_with(home), measure, with_llm=False), as_json)
+    _show(_measured(settings_with(home), measure, llm="nothing"), as_json)
 
 
 @eval_command.command("answers")
@@ -80,15 +80,15 @@ def answers(folder: Path, limit: int | None, as_json: bool, home: Path | None) -
     async def measure(house: "House", tell: "Tell") -> dict[str, object]:
         return await measure_answers(house, folder, Course(tell, limit=limit))
 
-    _show(_measured(settings_with(home), measure, with_llm=True), as_json)
+    _show(_measured(settings_with(home), measure, llm="answers"), as_json)
 
 
-def _measured(settings: Settings, measure: _Measure, *, with_llm: bool) -> dict[str, object]:
+def _measured(settings: Settings, measure: _Measure, *, llm: "LlmUse") -> dict[str, object]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
 
     async def work() -> dict[str, object]:
-        async with open_house_of(settings, with_llm=with_llm) as house:
+        async with open_house_of(settings, llm=llm) as house:
             with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
                 task = bar.add_task("")
 

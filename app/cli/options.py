@@ -21,7 +21,7 @@ from app.settings import Settings, read_settings
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from app.services.house import Desk, House
+    from app.services.house import Desk, House, LlmUse
     from app.store.embedded import EmbeddedPostgres
     from app.store.pool import Pool
 
@@ -144,12 +144,12 @@ def embedded(settings: Settings) -> "EmbeddedPostgres":
 
 
 @asynccontextmanager
-async def open_house_of(settings: Settings, *, with_llm: bool = True) -> AsyncIterator["House"]:
+async def open_house_of(settings: Settings, *, llm: "LlmUse" = "answers") -> AsyncIterator["House"]:
     """The house on the database of these settings, closed at the end."""
     from app.services.house import close_house, open_house
 
     with database(settings) as opened:
-        house = await open_house(settings, opened.url, with_llm=with_llm)
+        house = await open_house(settings, opened.url, llm=llm)
         try:
             yield house
         finally:

@@ -16,6 +16,27 @@ class ExchangeState(StrEnum):
     FAILED = "failed"
 
 
+class Metric(StrEnum):
+    """What a score measures; the values are the fields of `rag.score.Scores`."""
+
+    FAITHFULNESS = "faithfulness"
+    ANSWER_RELEVANCY = "answer_relevancy"
+    CONTEXT_PRECISION = "context_precision"
+    CONTEXT_RECALL = "context_recall"
+    ANSWER_CORRECTNESS = "answer_correctness"
+    ANSWER_SIMILARITY = "answer_similarity"
+
+
+class Score(Struct, frozen=True):
+    """One metric's value, from 0 to 1, and who judged."""
+
+    exchange_id: UUID
+    metric: Metric
+    value: float
+    judge: str
+    created_at: datetime
+
+
 class Exchange(Struct, frozen=True):
     """One question and its answer."""
 

@@ -15,6 +15,7 @@ class JobKind(StrEnum):
     """Which actor does it; the value is the actor's name."""
 
     SYNC_SOURCE = "sync_source"
+    SCORE_EXCHANGE = "score_exchange"
 
 
 class JobState(StrEnum):

@@ -17,9 +17,11 @@ from app.domain.channels import QuotaKind
 from app.domain.conversations import Message, Role
 from app.domain.errors import Busy, Exhausted, NotFound, Unavailable
 from app.domain.exchanges import Exchange, ExchangeState
+from app.domain.jobs import Job, JobKind
 from app.services.house import House
 from app.services.identify import Visit
-from app.store import assistants, conversations, exchanges
+from app.services.run_jobs import announce
+from app.store import assistants, conversations, exchanges, jobs
 from app.store.conversations import NewMessage
 from app.store.exchanges import Outcome
 from app.store.pool import DATABASE_ERRORS
@@ -164,6 +166,7 @@ def _as_error(event: Failed) -> Busy | Unavailable:
 async def _produce(house: House, turn: _Turn, events: asyncio.Queue[AnswerEvent]) -> None:
     trace = _Trace()
     last: AnswerEvent = Failed(_BROKE_OFF)
+    scoring: Job | None = None
     try:
         async with aclosing(house.engine.answer(house.pool, turn.question)) as made:
             async for event in made:
@@ -172,7 +175,7 @@ async def _produce(house: House, turn: _Turn, events: asyncio.Queue[AnswerEvent]
                     last = event
                 else:
                     events.put_nowait(event)
-        await _store(house, turn, trace, last)
+        scoring = await _store(house, turn, trace, last)
     except asyncio.CancelledError:
         await asyncio.shield(_store(house, turn, trace, Failed("The server was stopped.")))
         raise
@@ -183,6 +186,8 @@ async def _produce(house: House, turn: _Turn, events: asyncio.Queue[AnswerEvent]
         await _store_failure(house, turn, trace)
     finally:
         events.put_nowait(last)
+    if scoring is not None:
+        await announce(house, scoring)
 
 
 async def _store_failure(house: House, turn: _Turn, trace: "_Trace") -> None:
@@ -214,8 +219,11 @@ class _Trace:
         return "".join(self._said)
 
 
-async def _store(house: House, turn: _Turn, trace: _Trace, last: AnswerEvent) -> None:
-    """The answer with its marks and hits, in one transaction; what was said before a failure is kept too."""
+async def _store(house: House, turn: _Turn, trace: _Trace, last: AnswerEvent) -> Job | None:
+    """Stores the answer with its marks and hits in one transaction, and gives the job that scores it.
+
+    What was said before a failure is kept too.
+    """
     text = last.text if isinstance(last, Finished) else trace.said
     visit, exchange = turn.visit, turn.exchange
     workspace_id = visit.assistant.workspace_id
@@ -228,9 +236,13 @@ async def _store(house: House, turn: _Turn, trace: _Trace, last: AnswerEvent) ->
             await exchanges.insert_citations(connection, workspace_id, message.id, last.citations)
         if trace.retrieved is not None:
             await exchanges.insert_hits(connection, workspace_id, exchange.id, trace.retrieved.hits)
-        await exchanges.finish_exchange(connection, _outcome(turn, trace, last, message))
+        outcome = _outcome(turn, trace, last, message)
+        await exchanges.finish_exchange(connection, outcome)
         if isinstance(last, Failed):
             await assistants.spend(connection, visit.channel, QuotaKind.MESSAGES, -1)
+        if outcome.state is not ExchangeState.ANSWERED or not house.settings.score_answers:
+            return None
+        return await jobs.insert_job(connection, workspace_id, JobKind.SCORE_EXCHANGE, exchange.id)
 
 
 def _outcome(turn: _Turn, trace: _Trace, last: AnswerEvent, message: Message | None) -> Outcome:

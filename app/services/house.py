@@ -1,6 +1,7 @@
 """What use cases work with: the database, the engine, the queue, the files, the way out."""
 
 import asyncio
+from typing import Literal
 
 import structlog
 from msgspec import Struct, field
@@ -16,6 +17,8 @@ from rag.errors import ModelUnavailable
 
 # How long answers under way may still take when the server goes down.
 _LAST_ANSWERS_S = 10.0
+
+LlmUse = Literal["answers", "scores", "nothing"]
 
 log = structlog.get_logger()
 
@@ -59,9 +62,9 @@ async def open_house(
     *,
     engine: Engine | None = None,
     queue: JobQueue | None = None,
-    with_llm: bool = True,
+    llm: LlmUse = "answers",
 ) -> House:
-    """All parts, open; without `with_llm` no language model is loaded (workers index, they do not answer).
+    """All parts, open; `llm` says what a language model is loaded for (workers score, they do not answer).
 
     Raises: Unavailable when the database does not answer or a model can't be loaded.
     """
@@ -70,9 +73,10 @@ async def open_house(
         if engine is None:
             spec = ModelSpec(
                 settings.embedding_model,
-                settings.llm if with_llm else "",
+                settings.llm if llm == "answers" else "",
                 settings.llm_context_tokens,
                 settings.llm_queue,
+                settings.judge if llm == "scores" else "",
             )
             engine = await Engine.open(pool, await _load(spec))
         if queue is None:

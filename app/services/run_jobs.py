@@ -27,6 +27,8 @@ _DUE_AT_ONCE = 100
 _PAUSE_S = 15
 # Longer than any answer takes: what is still running then belonged to a server that died.
 _FORGOTTEN_ANSWER_S = 1800
+# There is a scoring job for every answer; done ones tell nothing that the scores don't.
+_KEPT_S = 3600
 
 log = structlog.get_logger()
 
@@ -77,6 +79,7 @@ async def sweep(house: House) -> None:
             await _mark_subject_failed(connection, job)
         await exchanges.fail_forgotten_exchanges(connection, _FORGOTTEN_ANSWER_S)
         await _start_due_syncs(connection)
+        await jobs.forget_done_jobs(connection, JobKind.SCORE_EXCHANGE, _KEPT_S)
         lost = await jobs.list_lost_jobs(connection, _RESEND_AT_ONCE)
         await jobs.mark_sent(connection, [job.id for job in lost])
     for job in lost:
@@ -139,5 +142,7 @@ async def _release(house: House, job: Job) -> None:
 
 
 async def _mark_subject_failed(connection: Connection, job: Job) -> None:
+    if job.kind is not JobKind.SYNC_SOURCE:
+        return
     await documents.release_syncing(connection, job.subject_id, job.error)
     await sources.mark_failed(connection, job.subject_id, job.error or "The sync failed.")

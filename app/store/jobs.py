@@ -91,6 +91,11 @@ async def fail_worn_out_jobs(connection: Connection) -> tuple[Job, ...]:
     return await fetch(connection, Job, Q["fail_worn_out_jobs"], {})
 
 
+async def forget_done_jobs(connection: Connection, kind: JobKind, older_than_s: int) -> int:
+    """How many jobs of the kind, done for longer than that, were removed."""
+    return await change(connection, Q["forget_done_jobs"], {"kind": kind, "older_than_s": older_than_s})
+
+
 class JobCounts(Struct, frozen=True):
     """Open jobs by state; stuck ones are counted in their state too."""
 

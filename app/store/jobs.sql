@@ -87,6 +87,12 @@ WHERE state = 'running' AND lease_until < now() AND attempts >= max_attempts
 RETURNING id, seq, workspace_id, kind, subject_id, state, attempts, max_attempts, lease_token, progress_done,
           progress_total, result, error, created_at, finished_at
 
+-- name: forget_done_jobs
+-- Removes jobs of a kind that ended well some time ago.
+DELETE FROM jobs
+WHERE kind = %(kind)s::text AND state = 'done'
+  AND finished_at < now() - %(older_than_s)s::int * interval '1 second'
+
 -- name: count_jobs
 -- Open jobs, and those that look stuck.
 SELECT count(*) FILTER (WHERE state = 'queued') AS queued_count,

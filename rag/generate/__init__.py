@@ -1,11 +1,15 @@
 """Generators: hits and a question -> answer text with marks, piece by piece."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from rag.passages import Hit, Question
+from rag.prompt import Budget, Message
+
+# Writes a prompt that fits; it may run on the model's thread, as it counts tokens.
+Ask = Callable[[Budget], Sequence[Message]]
 
 
 class Piece(Struct, frozen=True):
@@ -26,6 +30,12 @@ class Generator(Protocol):
     @property
     def name(self) -> str:
         """The model's name, shown to clients."""
+
+    async def complete(self, ask: Ask, most_tokens: int) -> str | None:
+        """The model's reply, the same each time; None when this generator has no model.
+
+        Raises: ModelBusy when the queue is full, ModelUnavailable when the model fails.
+        """
 
     async def condense(self, question: Question) -> str | None:
         """The stand-alone form of a follow-up question, or None when this generator has no model for it."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from msgspec import Struct
 
 from rag.embed import Embedder
-from rag.generate import Piece
+from rag.generate import Ask, Piece
 from rag.generate.answer_types import matches_answer_type, wanted_types
 from rag.generate.units import Unit, units_of
 from rag.passages import Hit, Question
@@ -44,6 +44,10 @@ class ExtractiveGenerator:
     def __init__(self, embedder: Embedder | None = None, weights: Weights | None = None) -> None:
         self._embedder = embedder
         self._weights = weights or Weights()
+
+    async def complete(self, ask: Ask, most_tokens: int) -> str | None:
+        """None: there is no model."""
+        return None
 
     async def condense(self, question: Question) -> str | None:
         """None: without a model the deterministic rule condenses."""

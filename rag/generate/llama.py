@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rag.errors import ModelBusy, ModelUnavailable
-from rag.generate import Piece
+from rag.generate import Ask, Piece
 from rag.generate.gguf import Chunk, GgufModel, Sampling
 from rag.passages import Hit, Question
 from rag.prompt import Budget, Message, answer_prompt, condense_messages, condensed
 
 _CONDENSE_TOKENS = 96
 _Outcome = Chunk | ModelUnavailable
-_Ask = Callable[[], Sequence[Message]]  # writes the prompt; runs on the model's thread, as it counts tokens
+_Write = Callable[[], Sequence[Message]]  # runs on the model's thread, as it counts tokens
 
 
 class LlamaGenerator:
@@ -39,12 +39,19 @@ class LlamaGenerator:
         """
         if not question.history:
             return None
+        reply = await self.complete(lambda budget: condense_messages(question, budget), _CONDENSE_TOKENS)
+        return condensed(reply, question)
 
-        def ask() -> Sequence[Message]:
-            return condense_messages(question, self._budget(_CONDENSE_TOKENS))
+    async def complete(self, ask: Ask, most_tokens: int) -> str:
+        """The model's reply at temperature 0.
 
-        reply = [chunk.text async for chunk in self._stream(ask, self._sampling(_CONDENSE_TOKENS, 0.0))]
-        return condensed("".join(reply), question)
+        Raises: ModelBusy when the queue is full, ModelUnavailable when the model fails.
+        """
+
+        def write() -> Sequence[Message]:
+            return ask(self._budget(most_tokens))
+
+        return "".join([chunk.text async for chunk in self._stream(write, self._sampling(most_tokens, 0.0))])
 
     async def generate(
         self, question: Question, standalone_question: str, hits: tuple[Hit, ...]
@@ -54,11 +61,11 @@ class LlamaGenerator:
         Raises: ModelBusy when the queue is full, ModelUnavailable when the model fails.
         """
 
-        def ask() -> Sequence[Message]:
+        def write() -> Sequence[Message]:
             budget = self._budget(question.max_answer_tokens)
             return answer_prompt(question, standalone_question, hits, budget).messages
 
-        stream = self._stream(ask, self._sampling(question.max_answer_tokens, question.temperature))
+        stream = self._stream(write, self._sampling(question.max_answer_tokens, question.temperature))
         try:
             async for chunk in stream:
                 yield Piece(chunk.text, chunk.prompt_tokens, chunk.answer_tokens, chunk.finish_reason)
@@ -82,7 +89,7 @@ class LlamaGenerator:
         room = self._model.context_tokens - self._model.answer_tokens(answer_tokens)
         return Budget(room, self._model.count)
 
-    async def _stream(self, ask: _Ask, sampling: Sampling) -> AsyncGenerator[Chunk, None]:
+    async def _stream(self, write: _Write, sampling: Sampling) -> AsyncGenerator[Chunk, None]:
         self._admit()
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[_Outcome] = asyncio.Queue()
@@ -90,7 +97,7 @@ class LlamaGenerator:
         self._running.add(cancelled)
 
         def work() -> None:
-            for outcome in _outcomes(self._model, ask, sampling, cancelled):
+            for outcome in _outcomes(self._model, write, sampling, cancelled):
                 loop.call_soon_threadsafe(arrived.put_nowait, outcome)
 
         job = loop.run_in_executor(self._thread, work)
@@ -119,14 +126,14 @@ class LlamaGenerator:
 
 
 def _outcomes(
-    model: GgufModel, ask: _Ask, sampling: Sampling, cancelled: threading.Event
+    model: GgufModel, write: _Write, sampling: Sampling, cancelled: threading.Event
 ) -> Iterator[_Outcome]:
     """The chunks of a reply, or the error in their place; one given up while it waited costs nothing."""
     if cancelled.is_set():
         yield ModelUnavailable("The language model was stopped before it answered; ask again.")
         return
     try:
-        yield from model.stream(ask(), sampling, cancelled)
+        yield from model.stream(write(), sampling, cancelled)
     except ModelUnavailable as error:
         yield error
     except Exception as error:  # noqa: BLE001 - the end of the stream: whoever waits must hear of it

@@ -8,7 +8,7 @@ import openai
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 from rag.errors import ModelBusy, ModelUnavailable, RagError
-from rag.generate import Piece
+from rag.generate import Ask, Piece
 from rag.passages import Hit, Question
 from rag.prompt import Budget, Message, answer_prompt, condense_messages, condensed
 
@@ -51,9 +51,16 @@ class RemoteGenerator:
         """
         if not question.history:
             return None
-        messages = condense_messages(question, self._budget(_CONDENSE_TOKENS))
-        pieces = [piece.text async for piece in self._stream(messages, _CONDENSE_TOKENS, 0.0)]
-        return condensed("".join(pieces), question)
+        reply = await self.complete(lambda budget: condense_messages(question, budget), _CONDENSE_TOKENS)
+        return condensed(reply, question)
+
+    async def complete(self, ask: Ask, most_tokens: int) -> str:
+        """The model's reply at temperature 0.
+
+        Raises: ModelBusy when the server has no room, ModelUnavailable when it fails.
+        """
+        messages = ask(self._budget(most_tokens))
+        return "".join([piece.text async for piece in self._stream(messages, most_tokens, 0.0)])
 
     async def generate(
         self, question: Question, standalone_question: str, hits: tuple[Hit, ...]

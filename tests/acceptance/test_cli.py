@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.installation import Installation, clean_environment, lectern
+from tests.acceptance.installation import Installation, clean_environment, lectern, wait_for
 
 COMMANDS = [
     *(["serve"], ["worker"], ["migrate"], ["add"], ["ask"], ["doctor"]),
@@ -117,6 +117,18 @@ def test_ask_prints_the_answer_with_verifiable_citations(installation: Installat
         "SELECT text FROM documents WHERE id = %(id)s::uuid", id=citation["document_id"]
     )
     assert text[citation["start"] : citation["end"]] == citation["excerpt"]
+
+
+def test_the_worker_scores_the_answer_afterwards(installation: Installation, assistant: str) -> None:
+    installation.json("ask", "How many days of annual leave do employees have?", "--assistant", assistant)
+    scored = (
+        "SELECT s.metric, s.value FROM scores s JOIN exchanges e ON e.id = s.exchange_id"
+        " WHERE e.assistant_id = %(assistant)s::uuid"
+    )
+    wait_for("the scores", lambda: bool(installation.rows(scored, assistant=assistant)), 30)
+    values = dict(installation.rows(scored, assistant=assistant))
+    assert set(values) == {"faithfulness", "answer_relevancy", "context_precision"}
+    assert values["faithfulness"] == 1.0
 
 
 def test_ask_shows_numbered_citations_to_a_person(installation: Installation, assistant: str) -> None:

@@ -21,7 +21,7 @@ def shown(field: msgspec.structs.FieldInfo) -> str:
     if field.name == "home":
         return "~/.local/share/lectern"
     default = field.default
-    return "" if default in ("", ()) else str(default)
+    return "" if default in ("", ()) else str(default).replace("True", "true")
 
 
 def test_the_readme_lists_exactly_the_settings_with_their_defaults() -> None:
