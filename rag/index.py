@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,9 @@ from rag.passages import Chunk, DocumentText
 from rag.sqlfile import queries_beside, with_constants
 
 Q = queries_beside(__file__)
-_SMALLINT_MAX = 32_767
+_TF_MAX = 255  # a byte of a posting; BM25 hardly tells more of them apart
+_LENGTH_MAX = 65_535
+_BLOCK_ENTRIES = 64
 _Row = tuple[Any, ...]
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
@@ -89,7 +91,7 @@ async def prepare(pool: Pool, draft: Draft, embedder: Embedder, model_id: int) -
 
 
 def content_hash(title: str, chunk: Chunk) -> bytes:
-    """The hash of all that a chunk's vector and postings are made from."""
+    """The hash of all that a chunk's vector and terms are made from."""
     content = json.dumps([title, chunk.heading_path, chunk.text]).encode()
     return hashlib.blake2b(content, digest_size=16).digest()
 
@@ -136,7 +138,7 @@ async def replace_document(connection: AsyncConnection[Any], prepared: Prepared,
     placed = await _add_chunks(connection, prepared, new)
     lacking = [_Placed(row[0], bytes(row[1])) for row, _ in kept if not row[2]]
     await _add_vectors(connection, prepared, model_id, placed + lacking)
-    await _add_postings(connection, prepared, placed)
+    await _add_terms(connection, prepared, placed)
     if any(row[3] != key.category_id for row, _ in kept):
         await set_category(connection, key.document_id, key.category_id)
     return Changed(len(kept), len(new), len(gone))
@@ -257,33 +259,44 @@ async def _add_vectors(
             raise IndexChanged("The document changed while it was being indexed; it has to be indexed again.")
 
 
-async def _add_postings(
-    connection: AsyncConnection[Any], prepared: Prepared, placed: Sequence[_Placed]
-) -> None:
+async def _add_terms(connection: AsyncConnection[Any], prepared: Prepared, placed: Sequence[_Placed]) -> None:
     if not placed:
         return
-    dfs: Counter[str] = Counter()
-    for chunk in placed:
-        dfs.update(prepared.term_counts[chunk.text_hash].keys())
-    place = {term: number for number, term in enumerate(dfs, start=1)}
-    postings = [
-        (
-            place[term],
-            chunk.chunk_id,
-            min(tf, _SMALLINT_MAX),
-            min(_length(prepared, chunk.text_hash), _SMALLINT_MAX),
-        )
-        for chunk in placed
-        for term, tf in prepared.term_counts[chunk.text_hash].items()
-    ]
-    columns = ("places", "chunk_ids", "tfs", "terms_counts")
-    listed = {name: [posting[number] for posting in postings] for number, name in enumerate(columns)}
     owner = _owner(prepared.key)
-    await connection.execute(
-        Q["add_postings"], owner | listed | {"terms": list(dfs), "dfs": list(dfs.values())}
-    )
-    total = sum(_length(prepared, chunk.text_hash) for chunk in placed)
-    await connection.execute(Q["count_in"], owner | {"chunks_count": len(placed), "terms_count": total})
+    held = {chunk.chunk_id: prepared.term_counts[chunk.text_hash] for chunk in placed}
+    await connection.execute(Q["plan_by_index"])
+    ids: dict[str, int] = dict(await _all(connection, "count_terms", owner | _entries(held)))
+    by_id = [sorted((ids[term], min(tf, _TF_MAX)) for term, tf in counts.items()) for counts in held.values()]
+    lengths = [counts.total() for counts in held.values()]
+    rows = {
+        "chunk_ids": list(held),
+        "terms_counts": lengths,
+        "term_ids": [_array(term_id for term_id, _ in terms_held) for terms_held in by_id],
+        "tfs": [bytes(tf for _, tf in terms_held) for terms_held in by_id],
+    }
+    await connection.execute(Q["add_chunk_terms"], owner | rows)
+    totals = {"chunks_count": len(held), "terms_count": sum(lengths)}
+    await connection.execute(Q["count_in"], owner | totals)
+
+
+def _entries(held: dict[int, Counter[str]]) -> dict[str, Any]:
+    """The postings of chunks by term: chunk, frequency and length in one number."""
+    entries: dict[str, list[int]] = defaultdict(list)
+    for chunk_id, counts in sorted(held.items()):
+        chunk_and_length = chunk_id << 24 | min(counts.total(), _LENGTH_MAX)
+        for term, tf in counts.items():
+            entries[term].append(chunk_and_length | min(tf, _TF_MAX) << 16)
+    return {
+        "terms": list(entries),
+        "dfs": [len(listed) for listed in entries.values()],
+        "entries": [_array(listed) for listed in entries.values()],
+        "block_entries": _BLOCK_ENTRIES,
+    }
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """The text of a PostgreSQL array; a list of lists of unequal length can't be sent as one."""
+    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def _length(prepared: Prepared, text_hash: bytes) -> int:

@@ -44,7 +44,7 @@ WHERE c.document_id = %(document_id)s::uuid
 ORDER BY c.ordinal;
 
 -- name: remove_chunks
--- Removes chunks; vectors, postings and statistics follow.
+-- Removes chunks; vectors, terms and statistics follow.
 DELETE FROM chunks WHERE id = ANY(%(chunk_ids)s::bigint[]);
 
 -- name: move_chunks
@@ -92,23 +92,43 @@ JOIN chunks AS twin ON twin.document_id = c.document_id AND twin.text_hash = c.t
 JOIN chunk_vectors AS v ON v.chunk_id = twin.id AND v.model_id = %(model_id)s::integer
 WHERE c.id = ANY(%(chunk_ids)s::bigint[]);
 
--- name: add_postings
--- Counts terms in and inserts their postings; a posting names its term by place in the list, from 1.
-WITH listed AS (
-    SELECT term, df, place FROM unnest(%(terms)s::text[], %(dfs)s::integer[]) WITH ORDINALITY AS t (term, df, place)
+-- name: plan_by_index
+-- For this transaction: finds rows by index whatever the statistics say, as writing must cost the same at any size.
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
+
+-- name: count_terms
+-- Counts chunks in for each term that they hold, and returns the ids of the terms; only new terms draw an id.
+-- The entries of a term come as the text of an array, ascending. A list that is full goes to a block.
+WITH listed AS MATERIALIZED (
+    SELECT term, df, entries::bigint[] AS entries
+    FROM unnest(%(terms)s::text[], %(dfs)s::integer[], %(entries)s::text[]) AS t (term, df, entries)
+), known AS MATERIALIZED (
+    SELECT t.id, t.term, t.entries AS before, listed.df, listed.entries,
+        cardinality(t.entries) >= %(block_entries)s::integer AS is_full
+    FROM listed JOIN terms AS t ON t.knowledge_base_id = %(knowledge_base_id)s::uuid AND t.term = listed.term
+), moved AS (
+    INSERT INTO posting_blocks (term_id, first_chunk_id, entries)
+    SELECT id, before[1] >> 24, before FROM known WHERE is_full
 ), counted AS (
-    INSERT INTO terms (workspace_id, knowledge_base_id, term, df)
-    SELECT %(workspace_id)s::uuid, %(knowledge_base_id)s::uuid, term, df FROM listed ORDER BY term
-    ON CONFLICT (knowledge_base_id, term) DO UPDATE SET df = terms.df + excluded.df
-    RETURNING id, term
+    UPDATE terms SET df = terms.df + known.df,
+        entries = CASE WHEN known.is_full THEN known.entries ELSE known.before || known.entries END
+    FROM known WHERE terms.id = known.id
+), added AS (
+    INSERT INTO terms (workspace_id, knowledge_base_id, term, df, entries)
+    SELECT %(workspace_id)s::uuid, %(knowledge_base_id)s::uuid, term, df, entries
+    FROM listed
+    WHERE NOT EXISTS (SELECT FROM known WHERE known.term = listed.term)
+    RETURNING term, id
 )
-INSERT INTO postings (term_id, chunk_id, workspace_id, category_id, tf, terms_count)
-SELECT counted.id, p.chunk_id, %(workspace_id)s::uuid, %(category_id)s::uuid, p.tf, p.terms_count
+SELECT term, id FROM known UNION ALL SELECT term, id FROM added;
+
+-- name: add_chunk_terms
+-- Inserts the terms of chunks; the ids of a chunk's terms come as the text of an array, in ascending order.
+INSERT INTO chunk_terms (chunk_id, workspace_id, category_id, terms_count, term_ids, tfs)
+SELECT n.chunk_id, %(workspace_id)s::uuid, %(category_id)s::uuid, n.terms_count, n.term_ids::integer[], n.tfs
 FROM unnest(
-    %(places)s::integer[], %(chunk_ids)s::bigint[], %(tfs)s::smallint[], %(terms_counts)s::smallint[]
-) AS p (place, chunk_id, tf, terms_count)
-JOIN listed ON listed.place = p.place
-JOIN counted ON counted.term = listed.term;
+    %(chunk_ids)s::bigint[], %(terms_counts)s::integer[], %(term_ids)s::text[], %(tfs)s::bytea[]
+) AS n (chunk_id, terms_count, term_ids, tfs);
 
 -- name: count_in
 -- Adds chunks to the statistics of the knowledge base.
@@ -127,13 +147,13 @@ FROM (
 ) AS b;
 
 -- name: remove_documents
--- Removes every chunk of the documents; vectors, postings and statistics follow.
+-- Removes every chunk of the documents; vectors, terms and statistics follow.
 DELETE FROM chunks WHERE document_id = ANY(%(document_ids)s::uuid[]);
 
 -- name: remove_knowledge_base
--- Removes every chunk of the knowledge base; vectors, postings and statistics follow.
+-- Removes every chunk of the knowledge base; vectors, terms and statistics follow.
 DELETE FROM chunks WHERE knowledge_base_id = %(knowledge_base_id)s::uuid;
 
 -- name: set_category
--- Moves a document's chunks, vectors and postings to another category, or to none.
+-- Moves a document's chunks with their vectors and terms to another category, or to none.
 SELECT move_chunks(%(document_id)s::uuid, %(category_id)s::uuid);
