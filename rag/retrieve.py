@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 from rag.embed import Embedder
 from rag.lexicon import AskedTerm, asked_terms, is_unspaced, language_of
 from rag.passages import Hit, Scope
+from rag.rank import LOOKED_AT, AskedWords, Match, scores, weights_for
 from rag.relevance import Evidence, relevance_of
 from rag.sqlfile import queries_beside, with_constants
 
@@ -28,7 +29,6 @@ _EF_SEARCH = 100
 _EXACT_CHUNKS = 10_000
 _K1, _B = 0.9, 0.75
 _IDF_POWER = 1.5  # a question's rare words say more than BM25's one idf gives them; README, "Figures"
-_DENSE_WEIGHT = 0.6
 _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
 _POSTINGS_READ = 10_000
 _TERMS_ASKED = 128
@@ -68,6 +68,10 @@ class _Wording(Struct, frozen=True):
         term = self.term_of[term_id]
         return self.asked[term].weight * float(self.idf[term] ** _IDF_POWER)
 
+    def asked_words(self, language: str | None) -> AskedWords:
+        weights = {self.term_of[term_id]: self.weight(term_id) for term_id in self.term_of}
+        return AskedWords(self.asked, weights, language)
+
     def parameters(self, term_ids: Sequence[int]) -> dict[str, Any]:
         return {
             "term_ids": list(term_ids),
@@ -83,6 +87,7 @@ class _Candidate(Struct, frozen=True):
     dense: float | None
     lexical: float
     terms: frozenset[str]
+    sentence: float = 0.0
     score: float = 0.0
 
 
@@ -114,8 +119,13 @@ class Retriever:
         async with pool.connection() as connection:
             nearest, worded = await self._candidates(connection, scope, wording, plan)
             found = await self._complete(connection, wording, read.vector, [*nearest, *worded])
-            ranking = sorted(self._scored(found, read.weight, only), key=lambda c: (-c.score, c.chunk_id))
-            hits = await _hits(connection, ranking[:limit], nearest, worded)
+            ranking = self._ranking(found, read.weight, only)
+            looked_at = ranking[: max(limit, LOOKED_AT)]
+            hits = await _hits(connection, looked_at, nearest, worded)
+        if only == "fused":
+            words = wording.asked_words(language_of(question))
+            ranking = self._ranking(_looked_at(ranking, hits, words), read.weight, only)
+        hits = _first(ranking, hits, limit)
         foreign = _foreign_words(wording, question, " ".join(hit.text for hit in hits[:_JUDGED]))
         evidence = _evidence(wording, ranking[:_JUDGED], foreign, read.weight)
         relevance = relevance_of(evidence, self._embedder.name)
@@ -161,18 +171,18 @@ class Retriever:
             for chunk_id, dense, lexical, term_ids in await cursor.fetchall()
         ]
 
-    def _scored(self, candidates: Sequence[_Candidate], readable: float, only: Only) -> list[_Candidate]:
-        share = {"fused": _DENSE_WEIGHT * readable, "dense": 1.0, "lexical": 0.0}[only]
-        floor = self._unrelated or 0.0
-        best = max((candidate.lexical for candidate in candidates), default=0.0) or 1.0
-        return [
-            structs.replace(
-                candidate,
-                score=share * ((candidate.dense or 0.0) - floor) / (1.0 - floor)
-                + (1.0 - share) * candidate.lexical / best,
-            )
-            for candidate in candidates
-        ]
+    def _ranking(self, candidates: Sequence[_Candidate], readable: float, only: Only) -> list[_Candidate]:
+        """The candidates, best first; with what their sentences hold once they were looked at."""
+        weights = weights_for(readable, self._unrelated or 0.0)
+        fused = scores([Match(each.dense, each.lexical, each.sentence) for each in candidates], weights)
+        by = {
+            "fused": fused,
+            "dense": [each.dense or 0.0 for each in candidates],
+            "lexical": [each.lexical for each in candidates],
+        }
+        scored = zip(candidates, by[only], strict=True)
+        ranking = [structs.replace(candidate, score=score) for candidate, score in scored]
+        return sorted(ranking, key=lambda candidate: (-candidate.score, candidate.chunk_id))
 
 
 class _Plan(Struct, frozen=True):
@@ -266,6 +276,23 @@ def _foreign_words(wording: _Wording, question: str, passages: str) -> frozenset
     return frozenset(foreign)
 
 
+def _looked_at(ranking: Sequence[_Candidate], hits: Sequence[Hit], words: AskedWords) -> list[_Candidate]:
+    """The candidates, those of the hits with what the best of their sentences holds."""
+    held = {
+        hit.chunk_id: words.best_sentence("\n".join((hit.title, *hit.heading_path)), hit.text) for hit in hits
+    }
+    return [structs.replace(each, sentence=held.get(each.chunk_id, 0.0)) for each in ranking]
+
+
+def _first(ranking: Sequence[_Candidate], hits: Sequence[Hit], limit: int) -> tuple[Hit, ...]:
+    """The hits in the order of the ranking, with its scores."""
+    by_id = {hit.chunk_id: hit for hit in hits}
+    found = [
+        structs.replace(by_id[each.chunk_id], score=each.score) for each in ranking if each.chunk_id in by_id
+    ]
+    return tuple(found[:limit])
+
+
 async def _hits(
     connection: AsyncConnection[Any], ranking: Sequence[_Candidate], nearest: list[int], worded: list[int]
 ) -> tuple[Hit, ...]:
@@ -276,7 +303,6 @@ async def _hits(
     return tuple(
         structs.replace(
             rows[candidate.chunk_id],
-            score=candidate.score,
             dense_score=candidate.dense,
             lexical_score=candidate.lexical,
             dense_rank=dense_ranks.get(candidate.chunk_id),

@@ -175,3 +175,17 @@ async def test_another_models_vectors_are_not_compared(library: Library) -> None
         library.pool, "whales", scope(library), only="dense"
     )
     assert found.hits == ()
+
+
+async def test_words_of_one_sentence_beat_the_same_words_scattered(library: Library) -> None:
+    await library.put(
+        "The mill grinds; a mill is loud. The dam holds; a dam leaks. The owner sells; an owner buys.", "A"
+    )
+    await library.put(
+        "The owner of the mill built the dam. Wheat and flour come by the river. A forest has wolves.", "B"
+    )
+    found = await retriever(library).retrieve(
+        library.pool, "Who is the owner of the mill with the dam?", scope(library)
+    )
+    assert found.hits[0].title == "B"
+    assert [hit.score for hit in found.hits] == sorted((hit.score for hit in found.hits), reverse=True)

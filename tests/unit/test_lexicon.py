@@ -145,3 +145,10 @@ def test_huge_texts_take_linear_time(piece: str) -> None:
 
     # Quadratic work would take a hundred times as long; the bound only tells the two apart.
     assert seconds(200_000) < 40 * seconds(20_000) + 1.0
+
+
+def test_words_that_only_ask_weigh_less_than_words_that_tell() -> None:
+    weights = {term.term: term.weight for term in asked_terms("What is the name of the river?")}
+    assert 0.0 < weights["what"] < weights["river"]
+    chinese = {term.term: term.weight for term in asked_terms("什么河流最长")}
+    assert 0.0 < chinese["什么"] < chinese["河流"]

@@ -1,0 +1,84 @@
+"""Candidates with their evidence to scores; pure, no I/O.
+
+Two halves are added: how near the vectors are, and how well the words fit. The words of the best candidates
+are looked at a second time: BM25 does not see whether they stand in one sentence or scattered over a chunk.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from rag.lexicon import AskedTerm, language_of, sentences, terms
+
+LOOKED_AT = 16  # candidates whose sentences are read; the next ones gain nothing by it
+_DENSE_WEIGHT = 0.5
+_SENTENCE_WEIGHT = 0.6  # of the words' half; what is left is BM25. README, "Fusion"
+
+
+class Match(Struct, frozen=True):
+    """How a candidate fits the question: cosine (None without a vector), BM25, share held by one sentence."""
+
+    cosine: float | None
+    bm25: float
+    sentence: float = 0.0
+
+
+class Weights(Struct, frozen=True):
+    """How scores are put together: the share of the vectors, and the cosine of unrelated texts."""
+
+    dense: float
+    unrelated: float
+
+
+def weights_for(readable: float, unrelated: float) -> Weights:
+    """The weights for a question of which the embedder reads the share `readable`."""
+    return Weights(_DENSE_WEIGHT * readable, unrelated)
+
+
+def scores(candidates: Sequence[Match], weights: Weights) -> list[float]:
+    """The score of each candidate, by its cosine and by its words.
+
+    BM25 counts relative to the best of the candidates, which is what makes it comparable between questions.
+    """
+    best = max((candidate.bm25 for candidate in candidates), default=0.0) or 1.0
+    return [
+        weights.dense * _nearness(candidate.cosine, weights.unrelated)
+        + (1.0 - weights.dense)
+        * ((1.0 - _SENTENCE_WEIGHT) * candidate.bm25 / best + _SENTENCE_WEIGHT * candidate.sentence)
+        for candidate in candidates
+    ]
+
+
+def _nearness(cosine: float | None, unrelated: float) -> float:
+    return ((cosine or 0.0) - unrelated) / (1.0 - unrelated)
+
+
+class AskedWords:
+    """The words of a question, each with the terms that stand for it and what they weigh."""
+
+    def __init__(
+        self, asked: Mapping[str, AskedTerm], weights: Mapping[str, float], language: str | None
+    ) -> None:
+        self._word_of = {term: asked[term].word for term in weights}
+        self._weights = weights
+        self._language = language
+        self._total = self._weight(weights)
+
+    def best_sentence(self, headings: str, text: str) -> float:
+        """From 0 to 1, the share of the words' weight that a sentence of the text and its headings hold."""
+        if not self._total:
+            return 0.0
+        language = self._language or language_of(text)
+        around = self._held(headings, language)
+        held = (self._held(text[start:end], language) for start, end in sentences(text))
+        return max((self._weight(around | each) for each in held), default=0.0) / self._total
+
+    def _held(self, text: str, language: str | None) -> set[str]:
+        return set(terms(text, language)).intersection(self._weights)
+
+    def _weight(self, held: Mapping[str, float] | set[str]) -> float:
+        by_word: dict[int, float] = {}
+        for term in held:
+            word = self._word_of[term]
+            by_word[word] = max(by_word.get(word, 0.0), self._weights[term])
+        return sum(by_word.values())

@@ -1,0 +1,98 @@
+"""Matches to scores, and what a sentence holds of a question."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.lexicon import asked_terms, language_of
+from rag.rank import AskedWords, Match, scores, weights_for
+
+ENGLISH_SCATTERED = (
+    "The harbour was built in stone. Ships come from the north. "
+    "A lighthouse stands on the hill. The keeper retired."
+)
+ENGLISH_TOGETHER = (
+    "The keeper of the lighthouse lives in the harbour. Stone is brought from the north by ships."
+)
+SPANISH_SCATTERED = "El puerto es de piedra. Los barcos vienen del norte. El farero se jubiló hace años."
+SPANISH_TOGETHER = "El farero vive en el puerto. La piedra viene del norte en barcos hace años."
+CHINESE_SCATTERED = "港口用石頭建成。船隻來自北方。燈塔在山上。守護人退休了。"
+CHINESE_TOGETHER = "燈塔的守護人住在港口。石頭由船隻從北方運來。"
+
+
+def words(question: str) -> AskedWords:
+    asked = {term.term: term for term in asked_terms(question)}
+    return AskedWords(asked, {name: term.weight for name, term in asked.items()}, language_of(question))
+
+
+@pytest.mark.parametrize(
+    ("question", "together", "scattered"),
+    [
+        ("Where does the lighthouse keeper of the harbour live?", ENGLISH_TOGETHER, ENGLISH_SCATTERED),
+        ("¿Dónde vive el farero del puerto?", SPANISH_TOGETHER, SPANISH_SCATTERED),
+        ("燈塔的守護人住在哪個港口？", CHINESE_TOGETHER, CHINESE_SCATTERED),
+    ],
+)
+def test_words_in_one_sentence_hold_more_than_the_same_words_scattered(
+    question: str, together: str, scattered: str
+) -> None:
+    asked = words(question)
+    assert asked.best_sentence("", together) > asked.best_sentence("", scattered) > 0.0
+
+
+def test_headings_count_with_every_sentence() -> None:
+    asked = words("How long is the lending period of books?")
+    bare = asked.best_sentence("", "The period is four weeks.")
+    headed = asked.best_sentence("Library\nLending books", "The period is four weeks.")
+    assert headed > bare > 0.0
+
+
+def test_another_form_of_a_word_counts_in_each_language() -> None:
+    assert words("Who built the bridges?").best_sentence("", "A bridge is built here.") > 0.5
+    assert words("¿Quién construyó los puentes?").best_sentence("", "El puente es de piedra.") > 0.0
+
+
+def test_nothing_asked_and_nothing_written_hold_nothing() -> None:
+    assert words("").best_sentence("Title", "Some text.") == 0.0
+    assert words("lighthouse").best_sentence("", "") == 0.0
+    assert words("lighthouse").best_sentence("Lighthouse", "") == 0.0
+
+
+@given(question=st.text(max_size=80), headings=st.text(max_size=40), text=st.text(max_size=300))
+def test_a_share_is_a_share_and_the_question_holds_all_of_itself(
+    question: str, headings: str, text: str
+) -> None:
+    asked = words(question)
+    assert 0.0 <= asked.best_sentence(headings, text) <= 1.0
+    assert asked.best_sentence(headings, text) >= asked.best_sentence("", text)
+
+
+matches = st.builds(
+    Match,
+    cosine=st.none() | st.floats(-1.0, 1.0),
+    bm25=st.floats(0.0, 1e6),
+    sentence=st.floats(0.0, 1.0),
+)
+
+
+@given(candidates=st.lists(matches, max_size=20), readable=st.floats(0.0, 1.0))
+def test_better_evidence_never_scores_lower(candidates: list[Match], readable: float) -> None:
+    weights = weights_for(readable, unrelated=0.1)
+    found = scores(candidates, weights)
+    assert len(found) == len(candidates)
+    for one, score in zip(candidates, found, strict=True):
+        for other, theirs in zip(candidates, found, strict=True):
+            at_least = (one.cosine or 0.0) >= (other.cosine or 0.0)
+            if at_least and one.bm25 >= other.bm25 and one.sentence >= other.sentence:
+                assert score >= theirs
+
+
+@given(cosines=st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=10))
+def test_an_embedder_that_cannot_read_the_question_has_no_say(cosines: list[float]) -> None:
+    found = scores([Match(cosine, 3.0, 0.5) for cosine in cosines], weights_for(0.0, unrelated=0.1))
+    assert len(set(found)) == 1
+
+
+def test_words_that_fit_no_candidate_leave_the_order_to_the_vectors() -> None:
+    near, far = scores([Match(0.8, 0.0), Match(0.2, 0.0)], weights_for(1.0, unrelated=0.1))
+    assert near > far
