@@ -23,6 +23,7 @@ from app.observe.access import Observed, log_failure
 from app.observe.logs import configure_logging
 from app.observe.metrics import Metrics
 from app.security.limits import RateLimiter, upload_body_bytes
+from app.services.follow_model import following
 from app.services.house import House, close_house, open_house
 from app.settings import Settings, WrongSetting, read_settings
 from rag.errors import RagError
@@ -97,7 +98,8 @@ async def serve(settings: Settings, listening: socket.socket) -> None:
         # Uvicorn raises the signal that stopped it once more, which would end the process before its answers.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop_calmly)
-        await uvicorn.Server(config).serve(sockets=[listening])
+        async with following(house):
+            await uvicorn.Server(config).serve(sockets=[listening])
     finally:
         await close_house(house)
 

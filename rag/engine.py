@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from rag import index
+from rag import index, models
 from rag.chunk import split
 from rag.cite import Citer
 from rag.condense import standalone
+from rag.embed import DEFAULT_MODEL as DEFAULT_MODEL
 from rag.embed import Embedder, load_embedder
 from rag.errors import ModelBusy, ModelUnavailable
 from rag.events import AnswerEvent, Cited, Failed, Finished, Retrieved, Started, Token, Usage
@@ -25,7 +26,13 @@ from rag.generate.llama import LlamaGenerator
 from rag.index import DocumentKey as DocumentKey
 from rag.index import Draft, Prepared
 from rag.judge import ModelJudge, WordJudge
+from rag.models import Serving as Serving
+from rag.models import location_of as location_of
+from rag.models import place_of as place_of
 from rag.passages import Citation, DocumentText, Extracted, Hit, Question
+from rag.reindex import Reindexed as Reindexed
+from rag.reindex import prune as prune
+from rag.reindex import reindex as reindex
 from rag.retrieve import Only as Only
 from rag.retrieve import Retrieval, Retriever, read_hits
 from rag.score import Answered as Answered
@@ -47,7 +54,8 @@ class Models(Struct, frozen=True):
 class ModelSpec(Struct, frozen=True):
     """Which models to load; `llm` is empty (extractive), a GGUF path or an `http(s)://…/v1` address.
 
-    `judge` is the same for the model that scores answers; empty for none.
+    The embedding model is that of a new database; later the database says which one serves. `judge` is like
+    `llm`, for the model that scores answers; empty for none.
     """
 
     embedding_model: str = ""
@@ -76,23 +84,69 @@ def _load_model(spec: ModelSpec, llm: str) -> Generator:
     return LlamaGenerator(Path(llm), spec.llm_context_tokens, spec.llm_queue)
 
 
+async def _serving_location(pool: Pool, setting: str) -> str:
+    async with pool.connection() as connection:
+        return models.location_of(await models.find_serving(connection), setting)
+
+
 class Engine:
     """Documents in, cited answers out, over one embedding model."""
 
-    def __init__(self, models: Models, model_id: int) -> None:
-        self._models = models
-        self._model_id = model_id
-        self._retriever = Retriever(models.embedder, model_id)
-        words = WordJudge(models.embedder)
-        self._judge: Judge = ModelJudge(models.judge, words) if models.judge else words
+    def __init__(self, parts: Models, enlisted: models.Enlisted) -> None:
+        self._models = parts
+        self._model_id = enlisted.id
+        self._retriever = Retriever(parts.embedder, enlisted.id, enlisted.rule)
+        words = WordJudge(parts.embedder)
+        self._judge: Judge = ModelJudge(parts.judge, words) if parts.judge else words
 
     @classmethod
-    async def open(cls, pool: Pool, models: Models) -> "Engine":
-        """An engine whose embedding model is known to the database."""
-        embedder = models.embedder
+    async def load(cls, pool: Pool, spec: ModelSpec) -> "Engine":
+        """An engine of the embedding model that serves.
+
+        Raises: ModelUnavailable when a model can't be loaded.
+        """
+        location = await _serving_location(pool, spec.embedding_model)
+        parts = await asyncio.to_thread(load_models, structs.replace(spec, embedding_model=location))
+        return await cls.open(pool, parts, location)
+
+    @classmethod
+    async def open(cls, pool: Pool, parts: Models, location: str | None = None) -> "Engine":
+        """An engine of these parts; its embedding model is added to a new database, and serves there.
+
+        Raises: ModelUnavailable when another one serves, or the name belongs to a model with other vectors.
+        """
+        embedder = parts.embedder
+        enlisted = await models.enlist(pool, embedder, location)
+        if not enlisted.serving:
+            raise ModelUnavailable(
+                f"The embedding model {embedder.name} does not serve; run 'lectern reindex --model' with it."
+            )
         async with pool.connection() as connection:
-            model_id = await index.register_model(connection, embedder.name, embedder.dimensions)
-        return cls(models, model_id)
+            await models.ensure_index(connection, enlisted.id, embedder.dimensions)
+        return cls(parts, enlisted)
+
+    async def is_current(self, connection: Connection) -> bool:
+        """Whether the model of this engine still serves."""
+        serving = await models.find_serving(connection)
+        return serving is not None and serving.id == self._model_id
+
+    async def successor(self, pool: Pool, setting: str = "") -> "Engine":
+        """An engine of the embedding model that serves now, with the other parts of this one.
+
+        Answers under way go on with this one; only the successor is to be closed.
+        Raises: ModelUnavailable when it can't be loaded.
+        """
+        location = await _serving_location(pool, setting)
+        embedder = await asyncio.to_thread(load_embedder, location)
+        generator = self._models.generator
+        if isinstance(generator, ExtractiveGenerator):
+            generator = ExtractiveGenerator(embedder)
+        parts = structs.replace(self._models, embedder=embedder, generator=generator)
+        return await Engine.open(pool, parts, location)
+
+    async def show_use(self, connection: Connection) -> None:
+        """Shows for as long as the connection's session lives that this engine's vectors are used."""
+        await models.use(connection, self._model_id)
 
     @property
     def model_name(self) -> str:
@@ -118,7 +172,11 @@ class Engine:
         return await index.prepare(pool, draft, self._models.embedder, self._model_id)
 
     async def write(self, connection: Connection, prepared: Prepared) -> None:
-        """Puts a prepared document into the index in place of what it had there."""
+        """Puts a prepared document into the index in place of what it had there.
+
+        Raises: ModelSwitched when another embedding model serves by now; prepare again with `successor`.
+        """
+        await models.join_writers(connection, self._model_id)
         await index.replace_document(connection, prepared, self._model_id)
 
     async def lock(self, connection: Connection, knowledge_base_id: UUID) -> None:

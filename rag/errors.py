@@ -15,3 +15,7 @@ class ModelUnavailable(RagError):
 
 class ModelBusy(RagError):
     """The queue before the language model is full; worth trying again soon."""
+
+
+class ModelSwitched(RagError):
+    """Another embedding model was put into service meanwhile; prepare again with that one."""

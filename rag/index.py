@@ -24,7 +24,7 @@ from rag.embed import Embedder
 from rag.errors import RagError
 from rag.lexicon import language_of, terms
 from rag.passages import Chunk, DocumentText
-from rag.sqlfile import queries_beside, with_constants
+from rag.sqlfile import queries_beside
 
 Q = queries_beside(__file__)
 _TF_MAX = 255  # a byte of a posting; BM25 hardly tells more of them apart
@@ -94,26 +94,6 @@ def content_hash(title: str, chunk: Chunk) -> bytes:
     """The hash of all that a chunk's vector and terms are made from."""
     content = json.dumps([title, chunk.heading_path, chunk.text]).encode()
     return hashlib.blake2b(content, digest_size=16).digest()
-
-
-async def register_model(connection: AsyncConnection[Any], name: str, dimensions: int) -> int:
-    """The id of the embedding model, which is added with its vector index when it is new.
-
-    Raises: ValueError when the name is known with other dimensions.
-    """
-    async with connection.transaction():
-        await connection.execute(Q["lock_models"])
-        await connection.execute(Q["add_model"], {"name": name, "dimensions": dimensions})
-        model_id, known = await _one(connection, "find_model", {"name": name})
-        if known != dimensions:
-            raise ValueError(
-                f"The embedding model {name} has {dimensions} dimensions, but its vectors have {known}."
-            )
-        if not (await _one(connection, "has_vector_index", {"model_id": model_id}))[0]:
-            await connection.execute(
-                with_constants(Q["make_vector_index"], model_id=model_id, dimensions=dimensions)
-            )
-    return int(model_id)
 
 
 async def known_hashes(connection: AsyncConnection[Any], document_id: UUID, model_id: int) -> set[bytes]:

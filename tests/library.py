@@ -7,7 +7,7 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from rag import index
+from rag import index, models
 from rag.chunk import split
 from rag.passages import Page, join_pages
 from rag.testing import HashEmbedder
@@ -78,8 +78,9 @@ async def open_library(pool: Pool) -> Library:
     """A new workspace with one knowledge base and one source."""
     embedder = Counting()
     workspace, base, source = uuid4(), uuid4(), uuid4()
+    model_id = (await models.enlist(pool, embedder)).id
     async with pool.connection() as connection:
-        model_id = await index.register_model(connection, embedder.name, embedder.dimensions)
+        await models.ensure_index(connection, model_id, embedder.dimensions)
         await connection.execute("INSERT INTO workspaces (id, name) VALUES (%s, 'w')", (workspace,))
         await connection.execute(
             "INSERT INTO knowledge_bases (id, workspace_id, name) VALUES (%s, %s, 'k')", (base, workspace)

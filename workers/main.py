@@ -15,6 +15,7 @@ from app.domain.errors import DomainError
 from app.observe.logs import configure_logging
 from app.queue import DramatiqQueue, make_broker
 from app.services.attend import attend, leave
+from app.services.follow_model import follow_model
 from app.services.house import close_house, open_house
 from app.settings import Settings, WrongSetting, read_settings
 from app.store.pool import DATABASE_ERRORS
@@ -95,11 +96,14 @@ async def _open(shop: Shop, settings: Settings, broker: dramatiq.Broker) -> None
     queue = DramatiqQueue(broker)
     shop.open(await open_house(settings, settings.database_url, queue=queue, llm="scores"))
     shop.pulse = asyncio.create_task(attend(shop.house, shop.worker_id))
+    shop.follower = asyncio.create_task(follow_model(shop.house))
 
 
 async def _close(shop: Shop) -> None:
-    if shop.pulse is not None:
-        shop.pulse.cancel()
+    for task in (shop.pulse, shop.follower):
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
     await leave(shop.house, shop.worker_id)
     await close_house(shop.house)
 

@@ -20,6 +20,7 @@ class Shop:
         self.closing = False
         self.worker_id = uuid4()
         self.pulse: asyncio.Task[None] | None = None
+        self.follower: asyncio.Task[None] | None = None
         self._house: House | None = None
         self._under_way: set[asyncio.Task[Any]] = set()
 

@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from app.domain.errors import Unavailable
 from app.settings import Settings
-from app.store.diagnosis import Facts, Versions, read_facts
-from rag.engine import ModelSpec, load_models
+from app.store.diagnosis import Facts, KnownModel, Versions, read_facts
+from rag.engine import DEFAULT_MODEL, ModelSpec, Serving, load_models, location_of, place_of
 from rag.errors import ModelUnavailable
 
 _LEAST_VECTOR = (0, 8)
@@ -34,12 +34,19 @@ class Check(Struct, frozen=True):
 
 async def diagnose(settings: Settings, database_url: str) -> tuple[Check, ...]:
     """All findings about this installation."""
+    facts: Facts | Unavailable
+    try:
+        facts = await read_facts(database_url)
+    except Unavailable as error:
+        facts = error
+    models = () if isinstance(facts, Unavailable) else facts.models
     return (
         check_home(settings.home),
         check_disk(settings.home),
-        *await _check_database(database_url),
+        *_check_database(facts),
         await _check_broker(settings),
-        await asyncio.to_thread(_check_embedder, settings),
+        await asyncio.to_thread(_check_embedder, settings, models),
+        *_check_reindexes(models),
         await asyncio.to_thread(_check_llm, settings),
     )
 
@@ -67,11 +74,9 @@ def check_disk(home: Path) -> Check:
     return Check("disk", "ok", detail)
 
 
-async def _check_database(url: str) -> tuple[Check, ...]:
-    try:
-        facts = await read_facts(url)
-    except Unavailable as error:
-        return (Check("database", "fail", error.message, "See that it runs, and at LECTERN_DATABASE_URL."),)
+def _check_database(facts: Facts | Unavailable) -> tuple[Check, ...]:
+    if isinstance(facts, Unavailable):
+        return (Check("database", "fail", facts.message, "See that it runs, and at LECTERN_DATABASE_URL."),)
     return (
         _server(facts.versions),
         _vector(facts.versions),
@@ -148,14 +153,29 @@ async def _check_broker(settings: Settings) -> Check:
     return Check("broker", "ok", f"{place.scheme} at {place.hostname}:{port}")
 
 
-def _check_embedder(settings: Settings) -> Check:
+def _check_embedder(settings: Settings, models: tuple[KnownModel, ...]) -> Check:
+    """Whether the model that serves can be loaded, and whether the setting means the same one."""
+    serving = next((Serving(0, model.name, model.location) for model in models if model.serving), None)
     try:
-        models = load_models(ModelSpec(settings.embedding_model))
+        loaded = load_models(ModelSpec(location_of(serving, settings.embedding_model))).embedder
     except ModelUnavailable as error:
         return Check("model", "fail", "the embedder can't be loaded", str(error))
-    name = models.embedder.name
-    checked = "" if settings.embedding_model else ", sha256 as published"
-    return Check("model", "ok", f"embedder {name}, {models.embedder.dimensions} dimensions{checked}")
+    checked = ", sha256 as published" if loaded.name == DEFAULT_MODEL else ""
+    detail = f"embedder {loaded.name}, {loaded.dimensions} dimensions{checked}"
+    if settings.embedding_model and place_of(settings.embedding_model).name != loaded.name:
+        remedy = "Unset LECTERN_EMBEDDING_MODEL, or run lectern reindex --model with what it names."
+        return Check("model", "warn", f"{detail}; LECTERN_EMBEDDING_MODEL names another", remedy)
+    return Check("model", "ok", detail)
+
+
+def _check_reindexes(models: tuple[KnownModel, ...]) -> tuple[Check, ...]:
+    """What lies beside the serving model: an unfinished reindex, or a model before that was not pruned."""
+    beside = [model for model in models if not model.serving]
+    if not beside:
+        return ()
+    found = [f"{model.name} {'served before' if model.served else 'is unfinished'}" for model in beside]
+    remedy = "Finish with lectern reindex --model PATH, or remove with lectern reindex --prune."
+    return (Check("reindex", "warn", f"vectors of {'; '.join(found)}", remedy),)
 
 
 def _check_llm(settings: Settings) -> Check:

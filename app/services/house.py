@@ -12,7 +12,7 @@ from app.security.outbound import Outbound
 from app.settings import Settings
 from app.store.files import Files
 from app.store.pool import Pool, PoolTimeout, open_pool
-from rag.engine import Engine, Models, ModelSpec, load_models
+from rag.engine import Engine, ModelSpec, place_of
 from rag.errors import ModelUnavailable
 
 # How long answers under way may still take when the server goes down.
@@ -33,10 +33,11 @@ class Desk(Struct, kw_only=True):
 
 
 class House(Desk, kw_only=True):
-    """The open parts of one process; `running` holds the answers under way."""
+    """The open parts of one process; `running` holds the answers under way, `switching` guards `engine`."""
 
     engine: Engine
     outbound: Outbound
+    switching: asyncio.Lock = field(default_factory=asyncio.Lock)
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -78,7 +79,7 @@ async def open_house(
                 settings.llm_queue,
                 settings.judge if llm == "scores" else "",
             )
-            engine = await Engine.open(pool, await _load(spec))
+            engine = await _load(pool, spec)
         if queue is None:
             queue = DramatiqQueue(make_broker(settings, database_url))
     except BaseException:
@@ -106,11 +107,18 @@ async def close_house(house: House) -> None:
     await close_desk(house)
 
 
-async def _load(spec: ModelSpec) -> Models:
+async def _load(pool: Pool, spec: ModelSpec) -> Engine:
     try:
-        return await asyncio.to_thread(load_models, spec)
+        engine = await Engine.load(pool, spec)
     except ModelUnavailable as error:
         raise Unavailable(str(error)) from error
+    if spec.embedding_model and place_of(spec.embedding_model).name != engine.embedder_name:
+        log.warning(
+            "LECTERN_EMBEDDING_MODEL names another model than serves: see lectern reindex --help",
+            setting=spec.embedding_model,
+            serving=engine.embedder_name,
+        )
+    return engine
 
 
 async def _open_pool(database_url: str) -> Pool:

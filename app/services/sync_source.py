@@ -14,6 +14,7 @@ from app.domain.errors import Conflict, DomainError, Exhausted
 from app.domain.jobs import Job
 from app.domain.knowledge import Document, Source, SourceKind
 from app.services.fetch_pages import fetch_pages
+from app.services.follow_model import take_up_serving_model
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.manage_sources import get_manual_source
@@ -21,7 +22,7 @@ from app.services.run_jobs import announce, open_sync_job
 from app.store import assistants, documents, jobs, sources
 from app.store.documents import Reading
 from rag.engine import DocumentKey
-from rag.errors import Unreadable
+from rag.errors import ModelSwitched, Unreadable
 from rag.passages import DocumentText, Extracted, Span, join_pages
 
 _PROGRESS_EVERY_S = 0.5
@@ -96,7 +97,11 @@ class _Sync:
             async with self._house.pool.connection() as connection:
                 await documents.mark_failed(connection, document.id, document.content_hash, str(error))
             return
-        await self._write(document, read)
+        try:
+            await self._write(document, read)
+        except ModelSwitched:
+            await take_up_serving_model(self._house)
+            await self._write(document, read)
         self._indexed += 1
 
     async def settle(self) -> dict[str, object]:

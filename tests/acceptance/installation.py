@@ -119,10 +119,13 @@ class Installation:
 
     def rows(self, query: str, **parameters: object) -> list[tuple[Any, ...]]:
         """What the database holds."""
-        lines = (self.home / "postgres/postmaster.pid").read_text().splitlines()
-        url = f"postgresql://postgres:@/lectern?host={lines[4]}"
-        with psycopg.connect(url) as connection:
+        with self.connect() as connection:
             return connection.execute(query.encode(), parameters).fetchall()
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A session of the test's own; each statement commits."""
+        lines = (self.home / "postgres/postmaster.pid").read_text().splitlines()
+        return psycopg.connect(f"postgresql://postgres:@/lectern?host={lines[4]}", autocommit=True)
 
     @property
     def postmaster(self) -> int:

@@ -5,7 +5,6 @@ import random
 from collections import Counter
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from rag import index
@@ -208,37 +207,6 @@ async def test_many_writers_of_one_knowledge_base_do_not_deadlock(library: Libra
     )
     kept = {key.document_id: ("A title", text) for text, key in zip(reversed(texts), keys[:6], strict=False)}
     await assert_statistics_are_exact(library, kept)
-
-
-async def test_a_model_is_registered_once_however_many_start(database_url: str, pool: Pool) -> None:
-    async def register() -> int:
-        async with pool.connection() as connection:
-            return await index.register_model(connection, "model-x", 48)
-
-    assert len(set(await asyncio.gather(*(register() for _ in range(6))))) == 1
-    with psycopg.connect(database_url) as connection:
-        row = connection.execute(
-            "SELECT count(*), bool_and(serving) FROM embedding_models WHERE name = 'model-x'"
-        ).fetchone()
-        indexes = connection.execute(
-            "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'chunk_vectors_hnsw_%'"
-        ).fetchone()
-    assert row == (1, True) and indexes == (1,)
-
-
-async def test_two_models_lie_side_by_side_and_one_serves(pool: Pool) -> None:
-    async with pool.connection() as connection:
-        first = await index.register_model(connection, "one", 16)
-        second = await index.register_model(connection, "two", 1024)
-        cursor = await connection.execute("SELECT id FROM embedding_models WHERE serving")
-        assert await cursor.fetchall() == [(first,)] and first != second
-
-
-async def test_a_model_that_changed_its_dimensions_is_refused(pool: Pool) -> None:
-    async with pool.connection() as connection:
-        await index.register_model(connection, "one", 16)
-        with pytest.raises(ValueError, match="16"):
-            await index.register_model(connection, "one", 32)
 
 
 async def test_a_long_document_is_stored_in_one_go(library: Library) -> None:

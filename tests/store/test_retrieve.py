@@ -7,9 +7,12 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from rag import index, retrieve
+from rag import retrieve
+from rag.models import enlist
 from rag.passages import Scope
+from rag.relevance import BY_WORDS
 from rag.retrieve import Retriever
+from rag.testing import HashEmbedder
 from tests.library import Library, Pool, open_library
 
 TEXTS = {
@@ -30,7 +33,7 @@ async def library(pool: Pool) -> Library:
 
 
 def retriever(library: Library) -> Retriever:
-    return Retriever(library.embedder, library.model_id)
+    return Retriever(library.embedder, library.model_id, BY_WORDS)
 
 
 def scope(library: Library, *categories: Any) -> Scope:
@@ -169,9 +172,8 @@ async def test_questions_are_answered_while_documents_are_written(library: Libra
 
 
 async def test_another_models_vectors_are_not_compared(library: Library) -> None:
-    async with library.pool.connection() as connection:
-        other = await index.register_model(connection, "other", library.embedder.dimensions)
-    found = await Retriever(library.embedder, other).retrieve(
+    other = (await enlist(library.pool, HashEmbedder(48))).id
+    found = await Retriever(library.embedder, other, BY_WORDS).retrieve(
         library.pool, "whales", scope(library), only="dense"
     )
     assert found.hits == ()
