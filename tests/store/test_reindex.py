@@ -216,6 +216,15 @@ async def test_what_was_prepared_with_the_model_before_is_not_written_after_the_
             await models.join_writers(connection, library.model_id)
 
 
+async def test_a_chunk_has_the_same_vector_whether_a_sync_or_a_reindex_made_it(library: Library) -> None:
+    await library.put(f"# Part\n\n## Section\n\n{text_of('Wing', 1)}", "A_title of_the wing")
+    query = "SELECT chunk_id, embedding::text FROM chunk_vectors ORDER BY chunk_id"
+    by_sync = await library.run(query)
+    await library.run("DELETE FROM chunk_vectors")
+    assert (await run(library.pool, library.embedder)).embedded == len(by_sync)
+    assert await library.run(query) == by_sync
+
+
 async def test_going_back_embeds_only_what_came_meanwhile(library: Library) -> None:
     await run(library.pool, free(Held()))
     back = await run(library.pool, HashEmbedder(32))
