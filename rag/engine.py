@@ -17,7 +17,7 @@ from rag.cite import Citer
 from rag.condense import standalone
 from rag.embed import DEFAULT_MODEL as DEFAULT_MODEL
 from rag.embed import Embedder, load_embedder
-from rag.errors import ModelBusy, ModelUnavailable
+from rag.errors import ModelBusy, ModelSwitched, ModelUnavailable
 from rag.events import AnswerEvent, Cited, Failed, Finished, Retrieved, Started, Token, Usage
 from rag.extract import Extractor
 from rag.generate import Generator
@@ -40,6 +40,8 @@ from rag.score import Judge, Scores, score
 
 Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
+
+_LOADS = 3
 
 
 class Models(Struct, frozen=True):
@@ -84,11 +86,6 @@ def _load_model(spec: ModelSpec, llm: str) -> Generator:
     return LlamaGenerator(Path(llm), spec.llm_context_tokens, spec.llm_queue)
 
 
-async def _serving_location(pool: Pool, setting: str) -> str:
-    async with pool.connection() as connection:
-        return models.location_of(await models.find_serving(connection), setting)
-
-
 class Engine:
     """Documents in, cited answers out, over one embedding model."""
 
@@ -107,18 +104,21 @@ class Engine:
         """
         location = await _serving_location(pool, spec.embedding_model)
         parts = await asyncio.to_thread(load_models, structs.replace(spec, embedding_model=location))
-        return await cls.open(pool, parts, location)
+        try:
+            return await cls.open(pool, parts, location)
+        except ModelSwitched:
+            return await _open_serving(pool, parts, spec.embedding_model)
 
     @classmethod
     async def open(cls, pool: Pool, parts: Models, location: str | None = None) -> "Engine":
         """An engine of these parts; its embedding model is added to a new database, and serves there.
 
-        Raises: ModelUnavailable when another one serves, or the name belongs to a model with other vectors.
+        Raises: ModelSwitched when another one serves, ModelUnavailable when other vectors bear the name.
         """
         embedder = parts.embedder
         enlisted = await models.enlist(pool, embedder, location)
         if not enlisted.serving:
-            raise ModelUnavailable(
+            raise ModelSwitched(
                 f"The embedding model {embedder.name} does not serve; run 'lectern reindex --model' with it."
             )
         async with pool.connection() as connection:
@@ -136,13 +136,7 @@ class Engine:
         Answers under way go on with this one; only the successor is to be closed.
         Raises: ModelUnavailable when it can't be loaded.
         """
-        location = await _serving_location(pool, setting)
-        embedder = await asyncio.to_thread(load_embedder, location)
-        generator = self._models.generator
-        if isinstance(generator, ExtractiveGenerator):
-            generator = ExtractiveGenerator(embedder)
-        parts = structs.replace(self._models, embedder=embedder, generator=generator)
-        return await Engine.open(pool, parts, location)
+        return await _open_serving(pool, self._models, setting)
 
     async def show_use(self, connection: Connection) -> None:
         """Shows for as long as the connection's session lives that this engine's vectors are used."""
@@ -249,6 +243,31 @@ class Engine:
         await self._models.generator.close()
         if self._models.judge is not None:
             await self._models.judge.close()
+
+
+async def _serving_location(pool: Pool, setting: str) -> str:
+    async with pool.connection() as connection:
+        return models.location_of(await models.find_serving(connection), setting)
+
+
+async def _open_serving(pool: Pool, parts: Models, setting: str) -> Engine:
+    """An engine of the embedding model that serves, the other parts as they are.
+
+    It looks again when the model was switched once more while it was loaded.
+    """
+    reason = ""
+    for _ in range(_LOADS):
+        location = await _serving_location(pool, setting)
+        embedder = await asyncio.to_thread(load_embedder, location)
+        generator = parts.generator
+        if isinstance(generator, ExtractiveGenerator):
+            generator = ExtractiveGenerator(embedder)
+        try:
+            renewed = structs.replace(parts, embedder=embedder, generator=generator)
+            return await Engine.open(pool, renewed, location)
+        except ModelSwitched as error:
+            reason = str(error)
+    raise ModelUnavailable(reason)
 
 
 class _Clock:

@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from typing import Any
 
@@ -34,6 +34,7 @@ BATCH_CHUNKS = 256
 _LOOK_EVERY_S = 0.5
 _PATIENCE_S = 60.0
 _ROUNDS = 20
+_TIDY_WITHIN_S = 10.0
 
 
 class ReindexRuns(RagError):
@@ -218,13 +219,15 @@ class Reindexer:
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
-                await asyncio.shield(self._leave_no_half_index(connection))
+                await self._leave_no_half_index(connection)
 
     async def _leave_no_half_index(self, connection: AsyncConnection[Any]) -> None:
-        # An unfinished index answers nothing, but every write would keep it up.
-        if not await models.has_index(connection, self._model_id):
-            await connection.execute(with_constants(Q["drop_vector_index"], model_id=self._model_id))
+        """An unfinished index answers nothing, but every write would keep it up; a later run drops it too."""
         await connection.execute(Q["forget_client"])
+        if not await models.has_index(connection, self._model_id):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TIDY_WITHIN_S):
+                    await connection.execute(with_constants(Q["drop_vector_index"], model_id=self._model_id))
 
     async def _watch_index(self) -> None:
         while True:

@@ -9,7 +9,7 @@ import structlog
 from app.services.house import House
 from app.store.pool import DATABASE_ERRORS
 from app.store.rows import Connection
-from rag.errors import ModelUnavailable
+from rag.errors import RagError
 
 _LOOK_EVERY_S = 2.0
 _RETRY_AFTER_S = 30.0
@@ -77,7 +77,7 @@ async def _follow_over(house: House, connection: Connection) -> None:
 async def _try_to_take_up(house: House) -> None:
     try:
         await take_up_serving_model(house)
-    except ModelUnavailable as error:
+    except RagError as error:
         log.error(
             "the embedding model was switched, but can't be loaded here: the one before goes on",
             cause=str(error),

