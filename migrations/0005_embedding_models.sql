@@ -1,5 +1,5 @@
 -- What is known of an embedding model: where it lies, what tells it from another of its name, its calibration.
--- depends: 0003_queue
+-- depends: 0004_posting_lists
 
 ALTER TABLE embedding_models
     ADD COLUMN location text,
@@ -19,7 +19,7 @@ CREATE OR REPLACE FUNCTION move_chunks(document_id uuid, category_id uuid) RETUR
     UPDATE chunk_vectors SET category_id = $2
     FROM chunks WHERE chunks.document_id = $1 AND chunk_vectors.chunk_id = chunks.id
         AND chunk_vectors.category_id IS DISTINCT FROM $2;
-    UPDATE postings SET category_id = $2
-    FROM chunks WHERE chunks.document_id = $1 AND postings.chunk_id = chunks.id
-        AND postings.category_id IS DISTINCT FROM $2;
+    UPDATE chunk_terms SET category_id = $2
+    FROM chunks WHERE chunks.document_id = $1 AND chunk_terms.chunk_id = chunks.id
+        AND chunk_terms.category_id IS DISTINCT FROM $2;
 $$;

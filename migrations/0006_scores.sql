@@ -1,5 +1,5 @@
 -- Scores of live answers, and the answers that they are measured against.
--- depends: 0003_queue
+-- depends: 0005_embedding_models
 
 ALTER TABLE exchanges ADD COLUMN reference_answer text;
 COMMENT ON COLUMN exchanges.reference_answer IS 'what should have been said, attached by a person; scored against';
