@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from rag.lexicon import AskedTerm, language_of, sentences, terms
+from rag.lexicon import AskedTerm, held_terms, is_unspaced, language_of, sentences
 
 LOOKED_AT = 16  # candidates whose sentences are read; the next ones gain nothing by it
 _DENSE_WEIGHT = 0.5
@@ -61,20 +61,20 @@ class AskedWords:
     ) -> None:
         self._word_of = {term: asked[term].word for term in weights}
         self._weights = weights
-        self._language = language
+        self._language = language or ("english" if all(map(is_unspaced, weights)) else None)
         self._total = self._weight(weights)
 
     def best_sentence(self, headings: str, text: str) -> float:
         """From 0 to 1, the share of the words' weight that a sentence of the text and its headings hold."""
         if not self._total:
             return 0.0
-        language = self._language or language_of(text)
+        language = self._language or language_of(text) or "english"
         around = self._held(headings, language)
         held = (self._held(text[start:end], language) for start, end in sentences(text))
         return max((self._weight(around | each) for each in held), default=0.0) / self._total
 
-    def _held(self, text: str, language: str | None) -> set[str]:
-        return set(terms(text, language)).intersection(self._weights)
+    def _held(self, text: str, language: str) -> set[str]:
+        return held_terms(text, self._weights.keys(), language)
 
     def _weight(self, held: Mapping[str, float] | set[str]) -> float:
         by_word: dict[int, float] = {}

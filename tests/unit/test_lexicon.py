@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.lexicon import asked_terms, fold, language_of, sentences, terms
+from rag.lexicon import asked_terms, fold, held_terms, language_of, sentences, terms
 
 
 def meet(question: str, text: str) -> bool:
@@ -152,3 +152,19 @@ def test_words_that_only_ask_weigh_less_than_words_that_tell() -> None:
     assert 0.0 < weights["what"] < weights["river"]
     chinese = {term.term: term.weight for term in asked_terms("什么河流最长")}
     assert 0.0 < chinese["什么"] < chinese["河流"]
+
+
+WESTERN = st.text(st.characters(codec="cp1252"))
+
+
+@given(text=st.text() | WESTERN | st.text("aé’ß½ñÑ“—123,' 中文字"))
+def test_the_terms_held_of_those_wanted_are_those_of_the_text(text: str) -> None:
+    found = set(terms(text, "spanish"))
+    wanted = set(sorted(found)[::2]) | {"absent"}
+    assert held_terms(text, wanted, "spanish") == wanted - {"absent"}
+
+
+@given(text=WESTERN)
+def test_western_text_is_folded_as_any_other_is(text: str) -> None:
+    beyond = "\u0416"  # not Western: the whole text is folded by the rules for any script
+    assert fold(text) == fold(text + beyond)[:-1]
