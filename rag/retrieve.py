@@ -111,14 +111,15 @@ class Retriever:
         self, pool: Pool, question: str, scope: Scope, *, limit: int = 8, only: Only = "fused"
     ) -> Retrieval:
         """The best `limit` chunks of the scope; `only` ranks by one half alone, for measuring."""
+        wanted = max(_CANDIDATES, limit)
         reading = asyncio.create_task(asyncio.to_thread(self._read, question))
         try:
-            wording, exact = await _wording(pool, question, scope)
+            wording, exact, worded = await _worded(pool, question, scope, 0 if only == "dense" else wanted)
         finally:
             read = await reading
-        plan = _Plan(read.vector, exact, only, max(_CANDIDATES, limit))
+        plan = _Plan(read.vector, exact, 0 if only == "lexical" else wanted)
         async with pool.connection() as connection:
-            nearest, worded = await self._candidates(connection, scope, wording, plan)
+            nearest = await self._nearest(connection, scope, plan)
             found = await self._complete(connection, wording, read.vector, [*nearest, *worded])
             ranking = self._ranking(found, read.weight, only)
             looked_at = ranking[: max(limit, LOOKED_AT)]
@@ -139,22 +140,19 @@ class Retriever:
         weight = min(1.0, max(0.0, (readability - _UNREAD) / (_READ - _UNREAD)))
         return _Read(self._embedder.embed([question])[0], weight)
 
-    async def _candidates(
-        self, connection: AsyncConnection[Any], scope: Scope, wording: _Wording, plan: "_Plan"
-    ) -> tuple[list[int], list[int]]:
-        shared = _scope_parameters(scope) | {"vector": HalfVector(plan.vector), "ef_search": str(_EF_SEARCH)}
-        nearest = with_constants(Q["nearest_exact" if plan.exact else "nearest"], **self._constants)
-        seeds = wording.parameters(_rare_enough(wording))
+    async def _nearest(self, connection: AsyncConnection[Any], scope: Scope, plan: "_Plan") -> list[int]:
+        parameters = _scope_parameters(scope) | {
+            "vector": HalfVector(plan.vector),
+            "candidates": plan.candidates,
+            "ef_search": str(_EF_SEARCH),
+        }
+        query = with_constants(Q["nearest_exact" if plan.exact else "nearest"], **self._constants)
+        if not plan.candidates:
+            return []
         async with connection.pipeline():
-            await connection.execute(Q["set_search"], shared)
-            dense = await connection.execute(
-                nearest, shared | {"candidates": 0 if plan.only == "lexical" else plan.candidates}
-            )
-            lexical = await connection.execute(
-                Q["best_worded"],
-                shared | seeds | {"candidates": 0 if plan.only == "dense" else plan.candidates},
-            )
-        return [row[0] for row in await dense.fetchall()], [row[0] for row in await lexical.fetchall()]
+            await connection.execute(Q["set_search"], parameters)
+            cursor = await connection.execute(query, parameters)
+        return [row[0] for row in await cursor.fetchall()]
 
     async def _complete(
         self,
@@ -187,11 +185,10 @@ class Retriever:
 
 
 class _Plan(Struct, frozen=True):
-    """How candidates are looked for."""
+    """How the nearest chunks are looked for."""
 
     vector: NDArray[np.float32]
     exact: bool
-    only: Only
     candidates: int
 
 
@@ -200,30 +197,42 @@ def _mean_cosine(vectors: NDArray[np.float32]) -> float:
     return min(0.95, max(0.0, (float((vectors @ vectors.T).sum()) - count) / (count * (count - 1))))
 
 
-async def _wording(pool: Pool, question: str, scope: Scope) -> tuple[_Wording, bool]:
-    """The question's terms as the scope knows them, and whether it is small enough to compare all of it."""
+async def _worded(
+    pool: Pool, question: str, scope: Scope, candidates: int
+) -> tuple[_Wording, bool, list[int]]:
+    """The question's terms as the scope knows them, whether to compare all of it, and the best worded."""
     asked = {term.term: term for term in asked_terms(question)[:_TERMS_ASKED]}
     parameters = _scope_parameters(scope) | {"terms": list(asked), "limit": _EXACT_CHUNKS + 1}
-    async with pool.connection() as connection, connection.pipeline():
-        statistics = await connection.execute(Q["scope_statistics"], parameters)
-        known = await connection.execute(Q["find_terms"], parameters)
-        counted = await connection.execute(Q["count_chunks"], parameters) if scope.category_ids else None
+    async with pool.connection() as connection:
+        async with connection.pipeline():
+            statistics = await connection.execute(Q["scope_statistics"], parameters)
+            known = await connection.execute(Q["find_terms"], parameters)
+            counted = await connection.execute(Q["count_chunks"], parameters) if scope.category_ids else None
         chunks_count, terms_count = await statistics.fetchone() or (0, 0)
-        rows = await known.fetchall()
         narrowed = await counted.fetchone() if counted else None
+        wording = _wording(asked, await known.fetchall(), chunks_count, terms_count)
+        found: list[tuple[int]] = []
+        if candidates and wording.df:
+            seeds = wording.parameters(_rare_enough(wording)) | {"candidates": candidates}
+            found = await (await connection.execute(Q["best_worded"], parameters | seeds)).fetchall()
+    exact = (narrowed[0] if narrowed else chunks_count) <= _EXACT_CHUNKS
+    return wording, exact, [row[0] for row in found]
+
+
+def _wording(
+    asked: dict[str, AskedTerm], rows: Sequence[tuple[Any, ...]], chunks_count: int, terms_count: int
+) -> _Wording:
     dfs = dict.fromkeys(asked, 0)
     for _, term, df in rows:
         dfs[term] += df
-    idf = {term: math.log1p((chunks_count - df + 0.5) / (df + 0.5)) for term, df in dfs.items()}
-    wording = _Wording(
+    return _Wording(
         chunks_count,
         terms_count / max(1, chunks_count) or 1.0,
         asked,
-        idf,
+        {term: math.log1p((chunks_count - df + 0.5) / (df + 0.5)) for term, df in dfs.items()},
         {term_id: term for term_id, term, _ in rows},
         {term_id: df for term_id, _, df in rows},
     )
-    return wording, (narrowed[0] if narrowed else chunks_count) <= _EXACT_CHUNKS
 
 
 def _rare_enough(wording: _Wording) -> list[int]:

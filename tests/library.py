@@ -70,7 +70,7 @@ class Library(Struct):
         return UUID(str(rows[0][0]))
 
     async def counts(self) -> dict[str, int]:
-        tables = ("chunks", "chunk_vectors", "postings", "terms")
+        tables = ("chunks", "chunk_vectors", "chunk_terms", "posting_blocks", "postings", "terms")
         return {table: (await self.run(f"SELECT count(*) FROM {table}"))[0][0] for table in tables}
 
 

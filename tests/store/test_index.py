@@ -45,6 +45,7 @@ async def assert_statistics_are_exact(library: Library, texts: dict[UUID, tuple[
         content = "\n".join((title, *path, text))
         expected[chunk_id] = Counter(terms(content, language_of(whole)))
     stored: dict[int, Counter[str]] = {chunk_id: Counter() for chunk_id in expected}
+    by_chunk: dict[int, Counter[str]] = {chunk_id: Counter() for chunk_id in expected}
     postings = await library.run(
         "SELECT p.chunk_id, t.term, p.tf, p.terms_count "
         "FROM postings AS p LEFT JOIN terms AS t ON t.id = p.term_id"
@@ -52,7 +53,16 @@ async def assert_statistics_are_exact(library: Library, texts: dict[UUID, tuple[
     for chunk_id, term, tf, length in postings:
         stored[chunk_id][term] = tf
         assert length == expected[chunk_id].total()
-    assert stored == expected
+    held = await library.run(
+        "SELECT c.chunk_id, t.term, get_byte(c.tfs, held.place::integer - 1), c.terms_count "
+        "FROM chunk_terms AS c CROSS JOIN unnest(c.term_ids) WITH ORDINALITY AS held (term_id, place) "
+        "JOIN terms AS t ON t.id = held.term_id ORDER BY c.chunk_id, t.id"
+    )
+    for chunk_id, term, tf, length in held:
+        by_chunk[chunk_id][term] = tf
+        assert length == expected[chunk_id].total()
+    assert stored == by_chunk == expected
+    assert await library.run("SELECT term_id FROM posting_blocks WHERE entries = '{}'") == []
     dfs = Counter(term for counts in expected.values() for term in counts)
     assert dict(await library.run("SELECT term, df FROM terms")) == dict(dfs)
     totals = await library.run("SELECT chunks_count, terms_count FROM lexicon_statistics")
@@ -67,8 +77,11 @@ def some_text(chance: random.Random) -> str:
     return "\n\n".join(f"# {chance.choice(WORDS)}\n\n{p}" if chance.random() < 0.3 else p for p in paragraphs)
 
 
-@pytest.mark.parametrize("seed", range(5))
-async def test_statistics_are_exact_after_any_history(library: Library, seed: int) -> None:
+@pytest.mark.parametrize("seed", range(6))
+async def test_statistics_are_exact_after_any_history(
+    library: Library, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(index, "_BLOCK_ENTRIES", (1, 2, 5)[seed % 3])
     chance = random.Random(seed)
     texts: dict[UUID, tuple[str, str]] = {}
     keys: dict[UUID, index.DocumentKey] = {}
@@ -147,7 +160,10 @@ async def test_a_document_that_changed_meanwhile_has_to_be_indexed_again(library
 
 
 @pytest.mark.parametrize("table", ["documents", "sources", "knowledge_bases", "workspaces"])
-async def test_deleted_means_gone_on_every_way(library: Library, table: str) -> None:
+async def test_deleted_means_gone_on_every_way(
+    library: Library, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    monkeypatch.setattr(index, "_BLOCK_ENTRIES", 1)
     for number in range(3):
         await library.put(f"Document {number} about cats. " * 20)
     await library.run(f"DELETE FROM {table}")
@@ -181,7 +197,7 @@ async def test_the_category_follows_the_document(library: Library) -> None:
     async def stored() -> set[UUID | None]:
         rows = await library.run(
             "SELECT category_id FROM chunks UNION SELECT category_id FROM chunk_vectors "
-            "UNION SELECT category_id FROM postings"
+            "UNION SELECT category_id FROM chunk_terms UNION SELECT category_id FROM postings"
         )
         return {row[0] for row in rows}
 
