@@ -12,14 +12,13 @@ COMMENT ON COLUMN embedding_models.calibration IS 'the rule of abstention, with 
 COMMENT ON COLUMN embedding_models.served_at IS 'since when it serves or last began to; without it and not serving, its vectors are unfinished';
 UPDATE embedding_models SET served_at = created_at WHERE serving;
 
--- Chunks first: whoever adds vectors holds their chunks, so that the copies made after that are seen here.
-CREATE OR REPLACE FUNCTION move_chunks(document_id uuid, category_id uuid) RETURNS void LANGUAGE sql AS $$
-    UPDATE chunks SET category_id = $2
-    WHERE chunks.document_id = $1 AND chunks.category_id IS DISTINCT FROM $2;
-    UPDATE chunk_vectors SET category_id = $2
-    FROM chunks WHERE chunks.document_id = $1 AND chunk_vectors.chunk_id = chunks.id
-        AND chunk_vectors.category_id IS DISTINCT FROM $2;
-    UPDATE chunk_terms SET category_id = $2
-    FROM chunks WHERE chunks.document_id = $1 AND chunk_terms.chunk_id = chunks.id
-        AND chunk_terms.category_id IS DISTINCT FROM $2;
+-- Whoever adds vectors holds their chunks. A move that waited for that finds the new vectors here, after its chunks.
+CREATE FUNCTION follow_chunk_category() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE chunk_vectors SET category_id = NEW.category_id
+    WHERE chunk_id = NEW.id AND category_id IS DISTINCT FROM NEW.category_id;
+    RETURN NULL;
+END
 $$;
+CREATE TRIGGER chunks_category AFTER UPDATE OF category_id ON chunks
+    FOR EACH ROW WHEN (OLD.category_id IS DISTINCT FROM NEW.category_id) EXECUTE FUNCTION follow_chunk_category();

@@ -150,6 +150,23 @@ async def test_a_category_given_meanwhile_is_that_of_the_new_vectors(library: Li
     assert await library.run("SELECT DISTINCT category_id FROM chunk_vectors") == [(category,)]
 
 
+async def test_a_category_given_while_vectors_are_being_stored_reaches_them(library: Library) -> None:
+    category = await library.category()
+    enlisted = await models.enlist(library.pool, HashEmbedder(48))
+    rows = await library.run("SELECT id FROM chunks")
+    stored = {
+        "model_id": enlisted.id,
+        "chunk_ids": [row[0] for row in rows],
+        "embeddings": [str([1.0] * 48)] * len(rows),
+    }
+    async with library.pool.connection() as connection:
+        await connection.execute(reindex.Q["add_vectors"], stored)
+        moving = asyncio.create_task(library.run("UPDATE documents SET category_id = %s", category))
+        await until_there_is(library, "SELECT 1 FROM pg_locks WHERE NOT granted")
+    await moving
+    assert await library.run("SELECT DISTINCT category_id FROM chunk_vectors") == [(category,)]
+
+
 async def test_an_interrupted_run_goes_on_where_it_was(library: Library) -> None:
     chunks = (await library.counts())["chunks"]
     broken = free(Held(fail_after=16))
