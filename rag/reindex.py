@@ -213,17 +213,17 @@ class Reindexer:
             await connection.execute(Q["analyze_vectors"])
             watching = asyncio.create_task(self._watch_index())
             try:
-                await connection.execute(Q["watch_client"])
+                await connection.execute(Q["set_build"])
                 constants["dimensions"] = self._embedder.dimensions
                 await connection.execute(with_constants(Q["build_vector_index"], **constants))
             finally:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
                 await self._leave_no_half_index(connection)
+                await connection.close()  # its settings are for the build alone
 
     async def _leave_no_half_index(self, connection: AsyncConnection[Any]) -> None:
         """An unfinished index answers nothing, but every write would keep it up; a later run drops it too."""
-        await connection.execute(Q["forget_client"])
         if not await models.has_index(connection, self._model_id):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TIDY_WITHIN_S):

@@ -27,13 +27,12 @@ FROM held AS h
 JOIN unnest(%(chunk_ids)s::bigint[], %(embeddings)s::text[]) AS n (chunk_id, embedding) ON n.chunk_id = h.id
 ON CONFLICT (chunk_id, model_id) DO NOTHING;
 
--- name: watch_client
--- A statement of this session ends soon after the process that asked for it has died.
-SET client_connection_check_interval = '2s';
-
--- name: forget_client
--- Undoes watch_client.
-SET client_connection_check_interval = DEFAULT;
+-- name: set_build
+-- For this session: a build ends soon after the process that asked for it has died; it gets memory for the graph, and
+-- one process: the others answer questions, and a container's shared memory is small.
+SELECT set_config('client_connection_check_interval', '2s', false),
+    set_config('maintenance_work_mem', '256MB', false),
+    set_config('max_parallel_maintenance_workers', '0', false);
 
 -- name: build_vector_index
 -- The partial HNSW index of one model over all its vectors, while questions and syncs go on.

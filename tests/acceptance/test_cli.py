@@ -11,7 +11,7 @@ import pytest
 from tests.acceptance.installation import Installation, clean_environment, lectern, wait_for
 
 COMMANDS = [
-    *(["serve"], ["worker"], ["migrate"], ["add"], ["ask"], ["doctor"]),
+    *(["serve"], ["worker"], ["migrate"], ["add"], ["ask"], ["reindex"], ["doctor"]),
     *(
         ["assistant", "create"],
         ["assistant", "list"],
