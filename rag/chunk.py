@@ -1,6 +1,7 @@
 """A document's text to chunks: by its structure, within what one vector can hold."""
 
 import re
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -16,6 +17,8 @@ _CHARS_PER_TOKEN = 8  # text that the tokenizer swallows in huge tokens still ha
 _PIECE_CHARS = 2_000
 _COUNT_UNITS = 1_000
 _HEADER_CHARS = 200
+_STRETCH_LIMITS = 4  # how many limits of text lie between two landmarks at the least
+_LANDMARK_EVERY = 32
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _HEADING = re.compile(r"(#{1,6})[ \t]+(\S.*?)[ \t#]*$")
@@ -61,7 +64,7 @@ def split(document: DocumentText, embedder: Embedder) -> tuple[Chunk, ...]:
     chunks: list[Chunk] = []
     for section in sections:
         limit = embedder.max_tokens - _headline_tokens(document.title, section, embedder)
-        for units in _packed(_within(section.units, limit, document.text, embedder), limit):
+        for units in _packed(_within(section.units, limit, document.text, embedder), limit, document.text):
             for start, end in _verified(units, limit, document.text, embedder):
                 path = section.path_of(units[0])
                 text = document.text[start:end]
@@ -253,16 +256,25 @@ def _token_runs(text: str, start: int, end: int, limit: int, embedder: Embedder)
         cut = following
 
 
-def _packed(units: list[_Unit], limit: int) -> Iterator[list[_Unit]]:
+def _packed(units: list[_Unit], limit: int, text: str) -> Iterator[list[_Unit]]:
     """Runs of units: small blocks together, a block that fits is never cut, a larger one evenly."""
+    for stretch in _stretches(list(_by_block(units)), limit, text):
+        yield from _packed_blocks(stretch, limit, text)
+
+
+def _packed_blocks(blocks: list[list[_Unit]], limit: int, text: str) -> Iterator[list[_Unit]]:
     run: list[_Unit] = []
     size = 0
-    for block in _by_block(units):
+    for block in blocks:
         tokens = sum(unit.tokens for unit in block)
         if run and size + tokens > min(limit, _TARGET_TOKENS):
             yield run
             run, size = [], 0
-        parts = list(_evenly(block, tokens, limit))
+        parts = [
+            part
+            for stretch in _stretches([[unit] for unit in block], limit, text)
+            for part in _evenly([unit for [unit] in stretch], limit)
+        ]
         yield from parts[:-1]
         run = run + parts[-1]
         size += sum(unit.tokens for unit in parts[-1])
@@ -281,11 +293,35 @@ def _by_block(units: list[_Unit]) -> Iterator[list[_Unit]]:
         yield block
 
 
-def _evenly(block: list[_Unit], tokens: int, limit: int) -> Iterator[list[_Unit]]:
+def _stretches(pieces: list[list[_Unit]], limit: int, text: str) -> Iterator[list[list[_Unit]]]:
+    """The pieces in stretches that begin at landmarks: pieces that their own text makes such.
+
+    Where a chunk ends depends on all that came before it. Landmarks do not, so that after a changed line the
+    chunks are soon the same again. Source: content-defined chunking, Muthitacharoen et al., A Low-bandwidth
+    Network File System (SOSP 2001), section 3.1.
+    """
+    stretch: list[list[_Unit]] = []
+    size = 0
+    for piece in pieces:
+        if size >= _STRETCH_LIMITS * limit and _is_landmark(text[piece[0].start : piece[0].end]):
+            yield stretch
+            stretch, size = [], 0
+        stretch.append(piece)
+        size += sum(unit.tokens for unit in piece)
+    if stretch:
+        yield stretch
+
+
+def _is_landmark(text: str) -> bool:
+    return zlib.crc32(text.encode()) % _LANDMARK_EVERY == 0
+
+
+def _evenly(units: list[_Unit], limit: int) -> Iterator[list[_Unit]]:
+    tokens = sum(unit.tokens for unit in units)
     goal = tokens / -(-tokens // limit)
     run: list[_Unit] = []
     size = 0
-    for unit in block:
+    for unit in units:
         if run and (size + unit.tokens > limit or size + unit.tokens / 2 > goal):
             yield run
             run, size = [], 0

@@ -62,12 +62,12 @@ class BertEncoder:
 
     def _run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         import torch
-        from torch.nn.functional import normalize
+        from torch.nn.functional import embedding, normalize
 
         runs = [(length, len(list(run))) for length, run in groupby(map(len, ids))]
         words = torch.tensor([token for text in ids for token in text])
         places = torch.tensor([place for text in ids for place in range(len(text))])
-        state = self._enter(self._words[words] + self._places[places])
+        state = self._enter(embedding(words, self._words) + embedding(places, self._places))
         for layer in self._layers:
             mixed = self._attention(layer.attend(state.to(self._compute)).float(), runs)
             state = layer.attended(state + layer.project(mixed.to(self._compute)))

@@ -1,4 +1,4 @@
-"""The bench of the embedder: `SentenceTransformer.encode` against ours, by single questions and many chunks."""
+"""The bench of the embedder: `SentenceTransformer.encode` against ours, by single questions and by chunks."""
 
 import json
 import statistics

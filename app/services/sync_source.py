@@ -49,18 +49,20 @@ async def sync_source(house: House, job: Job) -> dict[str, object]:
     """What a sync did: documents looked at, failed, and left as they were."""
     async with house.pool.connection() as connection:
         source = await sources.find_workspace_source(connection, job.workspace_id, job.subject_id)
-    if source is None:
-        return {"gone": True}
-    sync = _Sync(house, job, source)
+        if source is None:
+            return {"gone": True}
+        # Most syncs find nothing to do, and then their time is that of their transactions.
+        if source.kind is not SourceKind.WEBSITE:
+            waiting = await documents.mark_syncing(connection, source.id)
     if source.kind is SourceKind.WEBSITE:
         await fetch_pages(house, source)
-    async with house.pool.connection() as connection:
-        waiting = await documents.mark_syncing(connection, source.id)
+        async with house.pool.connection() as connection:
+            waiting = await documents.mark_syncing(connection, source.id)
+    sync = _Sync(house, job, source)
     for done, document_id in enumerate(waiting):
         await sync.tell(done, len(waiting))
         await sync.document(document_id)
-    await sync.tell(len(waiting), len(waiting), last=True)
-    return await sync.settle()
+    return await sync.settle(len(waiting))
 
 
 class _Read(Struct, frozen=True):
@@ -76,10 +78,10 @@ class _Sync:
         self._indexed = self._failed = 0
         self._told_at = 0.0
 
-    async def tell(self, done: int, total: int, *, last: bool = False) -> None:
+    async def tell(self, done: int, total: int) -> None:
         """Notes the progress, a few times a second at most."""
         now = time.monotonic()
-        if last or now - self._told_at > _PROGRESS_EVERY_S:
+        if now - self._told_at > _PROGRESS_EVERY_S:
             self._told_at = now
             async with self._house.pool.connection() as connection:
                 await jobs.set_progress(connection, self._job, done, total)
@@ -104,9 +106,10 @@ class _Sync:
             await self._write(document, read)
         self._indexed += 1
 
-    async def settle(self) -> dict[str, object]:
+    async def settle(self, total: int) -> dict[str, object]:
         """Ends the run: the source's state follows from its documents."""
         async with self._house.pool.connection() as connection:
+            await jobs.set_progress(connection, self._job, total, total)
             failed = await documents.list_failed_documents(connection, [self._source.id])
             reason = None
             if failed:
