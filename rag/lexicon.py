@@ -252,6 +252,11 @@ def is_unspaced(word: str) -> bool:
     return not word[0].isascii() and _UNSPACED_START.match(word) is not None
 
 
+def names_nothing(term: str) -> bool:
+    """Whether a Chinese or Japanese character of the term only asks or joins."""
+    return _ASKING.search(term) is not None
+
+
 def _pairs(run: str) -> list[str]:
     return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
 
@@ -264,7 +269,7 @@ def _spaced(word: str, languages: tuple[str, ...]) -> Iterator[list[tuple[str, f
 
 
 def _unspaced(run: str) -> Iterator[list[tuple[str, float, bool]]]:
-    yield from ([(pair, 1.0, _ASKING.search(pair) is None)] for pair in _pairs(run))
+    yield from ([(pair, 1.0, not names_nothing(pair))] for pair in _pairs(run))
     yield from ([(character, 1.0, False)] for character in run if len(run) > 1)
 
 

@@ -14,10 +14,11 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from rag.embed import Embedder
-from rag.lexicon import AskedTerm, asked_terms, is_unspaced, language_of
+from rag.evidence import Wording, trust_in_reading, weigh
+from rag.lexicon import AskedTerm, asked_terms, language_of
 from rag.passages import Hit, Scope
 from rag.rank import LOOKED_AT, AskedWords, Match, scores, weights_for
-from rag.relevance import Evidence, Rule, relevance_of
+from rag.relevance import Rule, relevance_of
 from rag.sqlfile import queries_beside, with_constants
 
 Q = queries_beside(__file__)
@@ -29,12 +30,9 @@ _EF_SEARCH = 100
 _EXACT_CHUNKS = 10_000
 _K1, _B = 0.9, 0.75
 _IDF_POWER = 1.5  # a question's rare words say more than BM25's one idf gives them; README, "Figures"
-_UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
 _POSTINGS_READ = 10_000
 _TERMS_ASKED = 128
 _RELEVANT = 0.5
-_JUDGED = 3  # the best chunks tell whether the question is answered at all
-_TELLING_ENOUGH = 18.0  # in idf, for full coverage: a very rare name or two rare ones are enough to answer
 # Sentences of nothing in common: their mean cosine is what this embedder gives to unrelated texts.
 _UNRELATED = (
     "The recipe calls for two cups of flour.",
@@ -62,7 +60,8 @@ class _Wording(Struct, frozen=True):
     asked: dict[str, AskedTerm]
     idf: dict[str, float]
     term_of: dict[int, str]
-    df: dict[int, int]
+    df: dict[int, int]  # by id, in one knowledge base
+    df_of: dict[str, int]  # by term, in all of them
 
     def weight(self, term_id: int) -> float:
         term = self.term_of[term_id]
@@ -71,6 +70,9 @@ class _Wording(Struct, frozen=True):
     def asked_words(self, language: str | None) -> AskedWords:
         weights = {self.term_of[term_id]: self.weight(term_id) for term_id in self.term_of}
         return AskedWords(self.asked, weights, language)
+
+    def of(self, question: str) -> Wording:
+        return Wording(question, self.asked, self.df_of, self.chunks_count)
 
     def parameters(self, term_ids: Sequence[int]) -> dict[str, Any]:
         return {
@@ -86,7 +88,6 @@ class _Candidate(Struct, frozen=True):
     chunk_id: int
     dense: float | None
     lexical: float
-    terms: frozenset[str]
     sentence: float = 0.0
     score: float = 0.0
 
@@ -128,16 +129,14 @@ class Retriever:
             words = wording.asked_words(language_of(question))
             ranking = self._ranking(_looked_at(ranking, hits, words), read.weight, only)
         hits = _first(ranking, hits, limit)
-        foreign = _foreign_words(wording, question, " ".join(hit.text for hit in hits[:_JUDGED]))
-        evidence = _evidence(wording, ranking[:_JUDGED], foreign, read.weight)
+        evidence = weigh(wording.of(question), hits, [each.lexical for each in found], read.weight)
         relevance = relevance_of(evidence, self._rule)
         return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
 
     def _read(self, question: str) -> _Read:
         if self._unrelated is None:
             self._unrelated = _mean_cosine(self._embedder.embed(_UNRELATED))
-        readability = self._embedder.readability(question)
-        weight = min(1.0, max(0.0, (readability - _UNREAD) / (_READ - _UNREAD)))
+        weight = trust_in_reading(self._embedder.readability(question))
         return _Read(self._embedder.embed([question])[0], weight)
 
     async def _nearest(self, connection: AsyncConnection[Any], scope: Scope, plan: "_Plan") -> list[int]:
@@ -165,10 +164,7 @@ class Retriever:
         parameters = {"chunk_ids": distinct, "vector": HalfVector(vector)}
         query = with_constants(Q["complete"], **self._constants)
         cursor = await connection.execute(query, parameters | wording.parameters(list(wording.term_of)))
-        return [
-            _Candidate(chunk_id, dense, lexical, frozenset(wording.term_of[term_id] for term_id in term_ids))
-            for chunk_id, dense, lexical, term_ids in await cursor.fetchall()
-        ]
+        return [_Candidate(*row) for row in await cursor.fetchall()]
 
     def _ranking(self, candidates: Sequence[_Candidate], readable: float, only: Only) -> list[_Candidate]:
         """The candidates, best first; with what their sentences hold once they were looked at."""
@@ -232,6 +228,7 @@ def _wording(
         {term: math.log1p((chunks_count - df + 0.5) / (df + 0.5)) for term, df in dfs.items()},
         {term_id: term for term_id, term, _ in rows},
         {term_id: df for term_id, _, df in rows},
+        dfs,
     )
 
 
@@ -248,42 +245,6 @@ def _rare_enough(wording: _Wording) -> list[int]:
             break
         chosen.append(term_id)
     return chosen
-
-
-def _evidence(
-    wording: _Wording, top: Sequence[_Candidate], foreign: frozenset[int], readable: float
-) -> Evidence:
-    return Evidence(
-        coverage=max((_coverage(wording, candidate.terms, foreign) for candidate in top), default=0.0),
-        cosine=max((candidate.dense or 0.0 for candidate in top), default=0.0),
-        readable=readable,
-    )
-
-
-def _coverage(wording: _Wording, held: frozenset[str], foreign: frozenset[int]) -> float:
-    """The share of the question's telling words, by idf, that a chunk holds.
-
-    Foreign words do not count; the names and numbers that remain must then be rare enough to tell alone.
-    """
-    weights: dict[int, float] = {}
-    covered: dict[int, bool] = {}
-    for term, asked in wording.asked.items():
-        if asked.telling and asked.word not in foreign:
-            weights[asked.word] = max(weights.get(asked.word, 0.0), wording.idf[term])
-            covered[asked.word] = covered.get(asked.word, False) or term in held
-    total = max(sum(weights.values()), _TELLING_ENOUGH if foreign else 0.0)
-    return sum(weight for word, weight in weights.items() if covered[word]) / total if total else 0.0
-
-
-def _foreign_words(wording: _Wording, question: str, passages: str) -> frozenset[int]:
-    """Words of the question that passages in another language could not hold even if they answered it."""
-    known = {wording.asked[term].word for term in wording.term_of.values()}
-    unspaced = {asked.word for term, asked in wording.asked.items() if is_unspaced(term)}
-    foreign = unspaced if not unspaced & known else set()
-    spoken, written = language_of(question), language_of(passages)
-    if spoken and written and spoken != written:
-        foreign |= {asked.word for asked in wording.asked.values()} - known
-    return frozenset(foreign)
 
 
 def _looked_at(ranking: Sequence[_Candidate], hits: Sequence[Hit], words: AskedWords) -> list[_Candidate]:

@@ -57,14 +57,14 @@ ORDER BY sum(
 LIMIT %(candidates)s::integer;
 
 -- name: complete
--- Both scores of every candidate, and which of the question's terms it holds.
+-- Both scores of every candidate.
 SELECT c.chunk_id, 1 - ((v.embedding::halfvec({dimensions})) <=> %(vector)s::halfvec({dimensions})),
-    coalesce(w.score, 0), coalesce(w.term_ids, ARRAY[]::integer[])
+    coalesce(w.score, 0)
 FROM unnest(%(chunk_ids)s::bigint[]) AS c (chunk_id)
 LEFT JOIN chunk_vectors AS v ON v.chunk_id = c.chunk_id AND v.model_id = {model_id}
 LEFT JOIN chunk_terms AS t ON t.chunk_id = c.chunk_id
 LEFT JOIN LATERAL (
-    SELECT array_agg(p.term_id) AS term_ids, sum(
+    SELECT sum(
         p.weight * p.tf
         / (p.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * t.terms_count / %(mean)s::float8))
     ) AS score

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rag import retrieve
+from rag.calibrate import calibrate
 from rag.models import enlist
 from rag.passages import Scope
 from rag.relevance import BY_WORDS
@@ -33,7 +34,7 @@ async def library(pool: Pool) -> Library:
 
 
 def retriever(library: Library) -> Retriever:
-    return Retriever(library.embedder, library.model_id, BY_WORDS)
+    return Retriever(library.embedder, library.model_id, calibrate(library.embedder))
 
 
 def scope(library: Library, *categories: Any) -> Scope:

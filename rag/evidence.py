@@ -1,0 +1,146 @@
+"""What passages show of a question: how much of it they say, how near they are, how they stand out."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from rag.lexicon import AskedTerm, is_unspaced, language_of, names_nothing, sentences, terms
+from rag.passages import Hit
+
+JUDGED = 3  # the best passages tell whether the question is answered at all
+_TELLING_ENOUGH = 18.0  # in idf, for full coverage: a very rare name or two rare ones are enough to answer
+_UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
+_BACKGROUND = slice(10, 30)  # of the candidates by BM25: they share what any passage shares with the question
+
+
+class Evidence(Struct, frozen=True):
+    """What speaks for a passage that answers; more of each never speaks against one.
+
+    - coverage: the share of the question's telling words, by idf, that the best passage holds
+    - information: what its best sentence and headings hold of them, in idf, over what picks one chunk of all
+    - cosine: of the nearest passage
+    - distinction: how far the best BM25 stands above that of the passages further down, 0 to 1
+    - readable: how far the embedder reads the question, 0 to 1
+    """
+
+    coverage: float
+    information: float
+    cosine: float
+    distinction: float
+    readable: float
+
+
+class Wording(Struct, frozen=True):
+    """A question with its terms, and in how many of the scope's chunks each occurs."""
+
+    question: str
+    asked: Mapping[str, AskedTerm]
+    df: Mapping[str, int]
+    chunks_count: int
+
+
+class _Word(Struct, frozen=True):
+    """Something to be found: the terms that stand for it, and how telling it is."""
+
+    forms: frozenset[str]
+    idf: float
+
+
+class _Words(Struct, frozen=True):
+    """What is to be found, and the weight of all of it."""
+
+    words: tuple[_Word, ...]
+    total: float
+
+    def held(self, terms_held: frozenset[str]) -> float:
+        """The weight of what is among these terms."""
+        return sum(word.idf for word in self.words if not word.forms.isdisjoint(terms_held))
+
+
+def trust_in_reading(readability: float) -> float:
+    """From 0 to 1, how much a vector counts whose text was read so well."""
+    return min(1.0, max(0.0, (readability - _UNREAD) / (_READ - _UNREAD)))
+
+
+def weigh(wording: Wording, hits: Sequence[Hit], lexical: Sequence[float], readable: float) -> Evidence:
+    """What the hits, best first, show; `lexical` is BM25 of all candidates in any order."""
+    judged = hits[:JUDGED]
+    words = _to_be_found(wording, " ".join(hit.text for hit in judged))
+    fallback = language_of(wording.question)
+    passages = [sentence_terms(hit, fallback) for hit in judged]
+    held = max((words.held(frozenset().union(*each)) for each in passages), default=0.0)
+    said = max((words.held(sentence) for each in passages for sentence in each), default=0.0)
+    return Evidence(
+        coverage=held / words.total if words.total else 0.0,
+        information=said / math.log(wording.chunks_count + 2),
+        cosine=max((hit.dense_score or 0.0 for hit in judged), default=0.0),
+        distinction=_distinction(lexical),
+        readable=readable,
+    )
+
+
+def sentence_terms(hit: Hit, fallback: str | None) -> list[frozenset[str]]:
+    """The terms of each sentence, together with those of the headings above it."""
+    language = language_of(hit.text) or fallback
+    headings = frozenset(terms("\n".join((hit.title, *hit.heading_path)), language))
+    spans = sentences(hit.text)
+    return [headings.union(terms(hit.text[start:end], language)) for start, end in spans] or [headings]
+
+
+def _distinction(lexical: Sequence[float]) -> float:
+    ranking = sorted(lexical, reverse=True)
+    if not ranking or ranking[0] <= 0.0:
+        return 0.0
+    background = ranking[_BACKGROUND]
+    return 1.0 - sum(background) / max(1, len(background)) / ranking[0]
+
+
+def _to_be_found(wording: Wording, passages: str) -> _Words:
+    """The question's telling words.
+
+    Foreign ones are left out; the names and numbers that remain must then be rare enough to tell alone.
+    """
+    foreign = _foreign_words(wording, passages)
+    words = _spaced_words(wording, foreign) + _characters(wording, foreign)
+    total = sum(word.idf for word in words)
+    return _Words(words, max(total, _TELLING_ENOUGH) if foreign and total else total)
+
+
+def _spaced_words(wording: Wording, foreign: frozenset[int]) -> tuple[_Word, ...]:
+    forms: dict[int, set[str]] = {}
+    for term, asked in wording.asked.items():
+        if asked.telling and not is_unspaced(term) and asked.word not in foreign:
+            forms.setdefault(asked.word, set()).add(term)
+    return tuple(_word(wording, each, each) for each in forms.values())
+
+
+def _characters(wording: Wording, foreign: frozenset[int]) -> tuple[_Word, ...]:
+    """Characters of unspaced scripts; one is found where a pair of it with its neighbour is.
+
+    So the pairs over a border between words, which no passage holds, cost nothing.
+    """
+    forms: dict[str, set[str]] = {}
+    for term, asked in wording.asked.items():
+        if is_unspaced(term) and asked.word not in foreign and (asked.telling or len(term) > 1):
+            for character in term:
+                if not names_nothing(character):
+                    forms.setdefault(character, set()).add(term)
+    return tuple(_word(wording, {character}, each) for character, each in forms.items())
+
+
+def _word(wording: Wording, counted: set[str], forms: set[str]) -> _Word:
+    """How telling it is follows from its commonest form: that one occurs wherever another does, or nearly."""
+    df = max(wording.df.get(term, 0) for term in counted)
+    return _Word(frozenset(forms), math.log1p((wording.chunks_count - df + 0.5) / (df + 0.5)))
+
+
+def _foreign_words(wording: Wording, passages: str) -> frozenset[int]:
+    """Words of the question that passages in another language could not hold even if they answered it."""
+    known = {asked.word for term, asked in wording.asked.items() if wording.df.get(term)}
+    unspaced = {asked.word for term, asked in wording.asked.items() if is_unspaced(term)}
+    foreign = unspaced if not unspaced & known else set()
+    spoken, written = language_of(wording.question), language_of(passages)
+    if spoken and written and spoken != written:
+        foreign |= {asked.word for asked in wording.asked.values()} - known
+    return frozenset(foreign)

@@ -1,0 +1,138 @@
+"""What passages show of a question, and that more of it never makes them less relevant."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from rag.evidence import Evidence, Wording, weigh
+from rag.lexicon import asked_terms
+from rag.passages import Hit
+from rag.relevance import BY_WORDS, Rule, relevance_of
+
+SHARES = st.floats(0, 1)
+EVIDENCE = st.builds(
+    Evidence,
+    coverage=SHARES,
+    information=st.floats(0, 20),
+    cosine=st.floats(-1, 1),
+    distinction=SHARES,
+    readable=SHARES,
+)
+RULES = st.builds(Rule, trust=SHARES, unrelated=st.floats(-0.5, 0.4), matching=st.floats(0.41, 1))
+WORDS = st.sampled_from(
+    ["river", "castle", "1889", "Whitfield", "iron", "鐵橋", "設計", "谁", "ballena", "the", "\x00"]
+)
+
+
+def hit(text: str, title: str = "", cosine: float = 0.0) -> Hit:
+    return Hit(1, UUID(int=1), title, None, text, 0, len(text), None, (), 0.0, cosine)
+
+
+def wording(question: str, df: Mapping[str, int] | None = None, chunks_count: int = 100) -> Wording:
+    asked = {term.term: term for term in asked_terms(question)}
+    return Wording(question, asked, dict.fromkeys(asked, 1) if df is None else df, chunks_count)
+
+
+def coverage(question: str, text: str, df: Mapping[str, int] | None = None) -> float:
+    return weigh(wording(question, df), [hit(text)], [1.0], 1.0).coverage
+
+
+@given(
+    EVIDENCE, RULES, st.sampled_from(["coverage", "information", "cosine", "distinction"]), st.floats(0, 5)
+)
+def test_more_evidence_never_lowers_relevance(evidence: Evidence, rule: Rule, kind: str, more: float) -> None:
+    stronger = structs.replace(evidence, **{kind: getattr(evidence, kind) + more})
+    assert relevance_of(stronger, rule) >= relevance_of(evidence, rule)
+
+
+@given(st.lists(WORDS), st.lists(WORDS), st.lists(WORDS))
+def test_a_passage_that_says_more_covers_no_less(asked: list[str], said: list[str], more: list[str]) -> None:
+    question = wording(" ".join(asked))
+    text = ", ".join(said)
+    less, all_of_it = (
+        weigh(question, [hit(each)], [1.0], 1.0) for each in (text, f"{text}, {', '.join(more)}")
+    )
+    assert all_of_it.coverage >= less.coverage - 1e-9
+    assert 0.0 <= less.coverage <= all_of_it.coverage <= 1.0 + 1e-9
+
+
+@given(st.text(), st.lists(st.text(), max_size=3), st.integers(0, 50))
+def test_any_text_is_weighed(question: str, texts: list[str], chunks_count: int) -> None:
+    found = weigh(wording(question, {}, chunks_count), [hit(each) for each in texts], [], 1.0)
+    assert 0.0 <= found.coverage <= 1.0 + 1e-9 and found.information >= 0.0
+    assert 0.0 <= relevance_of(found, BY_WORDS) <= 1.0
+
+
+@pytest.mark.parametrize("question", ["", "What is the of?", "¿Qué es la de los?", "谁的？", "\0\0"])
+def test_a_question_of_nothing_telling_is_not_relevant_by_its_words(question: str) -> None:
+    found = weigh(wording(question), [hit("What is the of? ¿Qué es la de los? 谁的？")], [9.0, 1.0], 1.0)
+    assert found.coverage == found.information == 0.0
+    assert relevance_of(found, BY_WORDS) < 0.5
+
+
+def test_no_passages_are_not_relevant() -> None:
+    found = weigh(wording("Who designed the bridge?", {}, 0), [], [], 1.0)
+    assert found == Evidence(0.0, 0.0, 0.0, 0.0, 1.0)
+    assert relevance_of(found, Rule(1.0, 0.3, 0.6)) < 0.5
+
+
+def test_rare_words_weigh_more_than_common_ones() -> None:
+    df = {"whitfield": 1, "bridg": 60, "bridge": 60}
+    assert coverage("Whitfield bridge", "Clara Whitfield", df) > coverage("Whitfield bridge", "a bridge", df)
+
+
+def test_another_form_of_a_word_is_found() -> None:
+    assert coverage(
+        "Who was borrowing books?", "The book that she borrowed was on the table."
+    ) == pytest.approx(1.0)
+    assert coverage("¿Cuántos libros?", "un libro de LIBRÓS") == pytest.approx(1.0)
+
+
+def test_pairs_over_a_border_between_chinese_words_cost_nothing() -> None:
+    """`橋設` stands in the question only because the two words meet there."""
+    assert coverage("鐵橋設計", "這座鐵橋由她負責設計。") == pytest.approx(1.0)
+    assert coverage("鐵橋設計", "這座鐵橋很長。") == pytest.approx(0.5)
+    assert coverage("鐵橋設計", "鐵路木橋建設合計。") == 0.0
+
+
+def test_words_together_in_one_sentence_tell_more_than_words_apart() -> None:
+    question = wording("iron bridge engineer")
+    together = weigh(question, [hit("The engineer drew the iron bridge. It rained.")], [1.0], 1.0)
+    apart = weigh(question, [hit("The engineer left. Iron rusts. A bridge is here.")], [1.0], 1.0)
+    assert together.coverage == apart.coverage and together.information > 2 * apart.information
+
+
+def test_a_title_counts_for_every_sentence() -> None:
+    question = wording("iron bridge engineer")
+    assert weigh(question, [hit("The engineer drew it.", "Iron bridge")], [1.0], 1.0).information == (
+        pytest.approx(weigh(question, [hit("The engineer drew the iron bridge.")], [1.0], 1.0).information)
+    )
+
+
+def test_a_passage_stands_out_when_the_others_share_less() -> None:
+    background = [2.0] * 30
+    flat, steep = (weigh(wording("bridge"), [hit("bridge")], [best, *background], 1.0) for best in (2.1, 9.0))
+    assert flat.distinction < 0.1 < 0.7 < steep.distinction < 1.0
+
+
+def test_names_across_languages_tell_when_they_are_rare_enough() -> None:
+    """None of the Chinese words is in an English scope; the name alone has to do."""
+    passages = [hit("Separated employees retain access to the Employee Express for three years.")]
+    df = {"employee": 3, "express": 2}
+    asked = wording("离职员工可以继续访问 Employee Express 多少年？", df, 1000)
+    common = wording("离职员工可以继续访问 Employee Express 多少年？", dict.fromkeys(df, 500), 1000)
+    assert weigh(asked, passages, [1.0], 0.0).coverage > 0.6
+    assert weigh(common, passages, [1.0], 0.0).coverage < 0.2
+
+
+def test_without_trust_the_cosine_says_nothing_and_with_it_much() -> None:
+    near, far = (Evidence(0.5, 1.0, cosine, 0.5, 1.0) for cosine in (0.7, 0.2))
+    assert relevance_of(near, BY_WORDS) == relevance_of(far, BY_WORDS)
+    rule = Rule(1.0, 0.3, 0.6)
+    assert relevance_of(near, rule) > 0.5 > relevance_of(far, rule)
+    unread = [structs.replace(each, readable=0.0) for each in (near, far)]
+    assert relevance_of(unread[0], rule) == relevance_of(unread[1], rule)
