@@ -32,12 +32,16 @@ class Evidence(Struct, frozen=True):
 
 
 class Wording(Struct, frozen=True):
-    """A question with its terms, and in how many of the scope's chunks each occurs."""
+    """A question with its terms, and in how many of the scope's chunks each occurs.
+
+    One that is `glossed` was put into the passages' language already.
+    """
 
     question: str
     asked: Mapping[str, AskedTerm]
     df: Mapping[str, int]
     chunks_count: int
+    glossed: bool = False
 
 
 class _Word(Struct, frozen=True):
@@ -101,7 +105,7 @@ def _to_be_found(wording: Wording, passages: str) -> _Words:
 
     Foreign ones are left out; the names and numbers that remain must then be rare enough to tell alone.
     """
-    foreign = _foreign_words(wording, passages)
+    foreign = frozenset() if wording.glossed else _foreign_words(wording, passages)
     words = _spaced_words(wording, foreign) + _characters(wording, foreign)
     total = sum(word.idf for word in words)
     return _Words(words, max(total, _TELLING_ENOUGH) if foreign and total else total)

@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from rag.embed import Embedder
 from rag.evidence import Wording, trust_in_reading, weigh
+from rag.glossary import gloss_for
 from rag.lexicon import AskedTerm, asked_terms, language_of
 from rag.passages import Hit, Scope
 from rag.rank import LOOKED_AT, AskedWords, Match, scores, weights_for
@@ -52,6 +53,14 @@ class Retrieval(Struct, frozen=True):
     relevant: bool
 
 
+class _Asked(Struct, frozen=True):
+    """A question as the embedder and the lexicon take it."""
+
+    text: str
+    terms: list[AskedTerm]
+    glossed: bool = False
+
+
 class _Wording(Struct, frozen=True):
     """The question's terms as a scope knows them."""
 
@@ -71,8 +80,8 @@ class _Wording(Struct, frozen=True):
         weights = {self.term_of[term_id]: self.weight(term_id) for term_id in self.term_of}
         return AskedWords(self.asked, weights, language)
 
-    def of(self, question: str) -> Wording:
-        return Wording(question, self.asked, self.df_of, self.chunks_count)
+    def of(self, question: "_Asked") -> Wording:
+        return Wording(question.text, self.asked, self.df_of, self.chunks_count, question.glossed)
 
     def parameters(self, term_ids: Sequence[int]) -> dict[str, Any]:
         return {
@@ -111,11 +120,26 @@ class Retriever:
     async def retrieve(
         self, pool: Pool, question: str, scope: Scope, *, limit: int = 8, only: Only = "fused"
     ) -> Retrieval:
-        """The best `limit` chunks of the scope; `only` ranks by one half alone, for measuring."""
+        """The best `limit` chunks of the scope; `only` ranks by one half alone, for measuring.
+
+        A question in another language than what it finds is asked again in English, word for word.
+        """
+        asked = _Asked(question, asked_terms(question))
+        found = await self._retrieve(pool, asked, scope, limit=limit, only=only)
+        gloss = await asyncio.to_thread(gloss_for, question, [hit.text for hit in found.hits])
+        if gloss is None:
+            return found
+        asked = _Asked(gloss.text, gloss.asked_terms(), glossed=True)
+        glossed = await self._retrieve(pool, asked, scope, limit=limit, only=only)
+        return found if found.relevant and not glossed.relevant else glossed
+
+    async def _retrieve(
+        self, pool: Pool, asked: "_Asked", scope: Scope, *, limit: int, only: Only
+    ) -> Retrieval:
         wanted = max(_CANDIDATES, limit)
-        reading = asyncio.create_task(asyncio.to_thread(self._read, question))
+        reading = asyncio.create_task(asyncio.to_thread(self._read, asked.text))
         try:
-            wording, exact, worded = await _worded(pool, question, scope, 0 if only == "dense" else wanted)
+            wording, exact, worded = await _worded(pool, asked, scope, 0 if only == "dense" else wanted)
         finally:
             read = await reading
         plan = _Plan(read.vector, exact, 0 if only == "lexical" else wanted)
@@ -126,10 +150,10 @@ class Retriever:
             looked_at = ranking[: max(limit, LOOKED_AT)]
             hits = await _hits(connection, looked_at, nearest, worded)
         if only == "fused":
-            words = wording.asked_words(language_of(question))
+            words = wording.asked_words(language_of(asked.text))
             ranking = self._ranking(_looked_at(ranking, hits, words), read.weight, only)
         hits = _first(ranking, hits, limit)
-        evidence = weigh(wording.of(question), hits, [each.lexical for each in found], read.weight)
+        evidence = weigh(wording.of(asked), hits, [each.lexical for each in found], read.weight)
         relevance = relevance_of(evidence, self._rule)
         return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
 
@@ -194,10 +218,10 @@ def _mean_cosine(vectors: NDArray[np.float32]) -> float:
 
 
 async def _worded(
-    pool: Pool, question: str, scope: Scope, candidates: int
+    pool: Pool, question: "_Asked", scope: Scope, candidates: int
 ) -> tuple[_Wording, bool, list[int]]:
     """The question's terms as the scope knows them, whether to compare all of it, and the best worded."""
-    asked = {term.term: term for term in asked_terms(question)[:_TERMS_ASKED]}
+    asked = {term.term: term for term in question.terms[:_TERMS_ASKED]}
     parameters = _scope_parameters(scope) | {"terms": list(asked), "limit": _EXACT_CHUNKS + 1}
     async with pool.connection() as connection:
         async with connection.pipeline():
@@ -207,6 +231,8 @@ async def _worded(
         chunks_count, terms_count = await statistics.fetchone() or (0, 0)
         narrowed = await counted.fetchone() if counted else None
         wording = _wording(asked, await known.fetchall(), chunks_count, terms_count)
+        if question.glossed:
+            wording = _of_known_alternatives(wording)
         found: list[tuple[int]] = []
         if candidates and wording.df:
             seeds = wording.parameters(_rare_enough(wording)) | {"candidates": candidates}
@@ -230,6 +256,15 @@ def _wording(
         {term_id: df for term_id, _, df in rows},
         dfs,
     )
+
+
+def _of_known_alternatives(wording: _Wording) -> _Wording:
+    """Without the translations that the scope does not know, where it knows another one of the word."""
+    known = {term.word for term in wording.asked.values() if wording.df_of[term.term]}
+    asked = {
+        name: term for name, term in wording.asked.items() if wording.df_of[name] or term.word not in known
+    }
+    return structs.replace(wording, asked=asked)
 
 
 def _rare_enough(wording: _Wording) -> list[int]:

@@ -12,6 +12,7 @@ from rag.embed import Embedder
 from rag.generate import Ask, Piece
 from rag.generate.answer_types import matches_answer_type, wanted_types
 from rag.generate.units import Unit, units_of
+from rag.glossary import gloss_for
 from rag.passages import Hit, Question
 from rag.support import WordUnit, word_units
 
@@ -77,17 +78,19 @@ class ExtractiveGenerator:
         units = _distinct(hits[:_MOST_HITS])
         if not units:
             return []
-        scores = self._lexical_scores(question, units, hits)
+        gloss = gloss_for(question, [hit.text for hit in hits])
+        asked = gloss.word_units() if gloss else word_units(question)
+        scores = self._lexical_scores(question, asked, units, hits)
+        read = gloss.text if gloss else question
         order = sorted(range(len(units)), key=lambda place: -scores[place])
         near = order[:_MOST_EMBEDDED]
-        for place, similarity in zip(
-            near, self._similarities(question, [units[i] for i in near]), strict=True
-        ):
+        for place, similarity in zip(near, self._similarities(read, [units[i] for i in near]), strict=True):
             scores[place] += self._weights.similarity * similarity
         return sorted(((scores[i], units[i]) for i in near), key=lambda pair: -pair[0])
 
-    def _lexical_scores(self, question: str, units: list[Unit], hits: Sequence[Hit]) -> list[float]:
-        asked = word_units(question)
+    def _lexical_scores(
+        self, question: str, asked: Sequence[WordUnit], units: list[Unit], hits: Sequence[Hit]
+    ) -> list[float]:
         weights = self._weights
         idf = _idf(asked, units)
         total = sum(idf) or 1.0

@@ -87,6 +87,30 @@ async def test_a_question_about_nothing_is_not_relevant(library: Library, questi
     assert not found.relevant and 0.0 <= found.relevance < 0.5
 
 
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("¿Cuántos libros pueden los residentes tomar prestados en la biblioteca?", "Lending"),
+        ("¿A qué hora abre la sala de lectura los sábados?", "Opening hours"),
+        ("居民可以从图书馆借多少书？", "Lending"),
+        ("鯨魚在冬天唱歌嗎？", "Whales"),
+    ],
+)
+async def test_a_question_in_another_language_finds_what_english_texts_say(
+    library: Library, question: str, title: str
+) -> None:
+    await library.run("DELETE FROM documents WHERE title = '图书馆'")
+    found = await retriever(library).retrieve(library.pool, question, scope(library))
+    assert found.hits[0].title == title and found.relevant
+
+
+async def test_a_question_is_not_translated_where_texts_speak_its_language(library: Library) -> None:
+    await library.put("Cada persona puede tomar prestados diez libros de la biblioteca.", "Préstamo")
+    question = "¿Cuántos libros puede tomar prestados cada persona?"
+    found = await retriever(library).retrieve(library.pool, question, scope(library), only="lexical")
+    assert found.relevant and {hit.title for hit in found.hits} == {"Préstamo"}
+
+
 async def test_an_empty_scope_has_no_hits(library: Library) -> None:
     for empty in (Scope(()), Scope((uuid4(),)), scope(library, uuid4())):
         found = await retriever(library).retrieve(library.pool, "borrow books", empty)

@@ -56,6 +56,19 @@ def test_the_hit_that_answers_is_quoted_wherever_it_ranks() -> None:
     assert citation.document_id == UUID(int=1)
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "¿Cuántas horas de baja por enfermedad se acumulan por período de pago?",
+        "每个工资周期累积多少小时病假？",
+    ],
+)
+def test_a_question_in_another_language_is_answered_word_for_word_from_the_source(question: str) -> None:
+    text, (citation,) = answered(question, hit(LEAVE))
+    assert text == "Full-time employees accrue four hours of sick leave per pay period. [1]"
+    assert text.startswith(citation.excerpt)
+
+
 def test_a_list_is_quoted_with_the_line_that_leads_it() -> None:
     source = (
         "The office offers these benefits:\n\n- Health insurance\n- Free parking\n- Public transit\n\nAsk us."

