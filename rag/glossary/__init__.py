@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from rag.glossary import chinese, spanish
 from rag.glossary.words import Word
-from rag.lexicon import AskedTerm, asked_terms, language_of
+from rag.lexicon import AskedTerm, asked_terms
 from rag.support import WordUnit, spoken_in, word_units
 
 _MOST_CHARS = 1000  # a pasted text is no question
@@ -66,13 +66,15 @@ def gloss(question: str) -> Gloss | None:
     asked = question[:_MOST_CHARS]
     if _CHINESE.search(asked):
         return Gloss("chinese", tuple(chinese.words_of(asked)))
-    if _SPANISH_LETTERS.search(asked) or language_of(asked) == "spanish":
+    if _SPANISH_LETTERS.search(asked) or _is_spanish(asked):
         return Gloss("spanish", tuple(spanish.words_of(asked)))
     return None
 
 
 def _speaks(language: str, text: str) -> bool:
+    return _is_spanish(text) if language == "spanish" else spoken_in(text) == "cjk"
+
+
+def _is_spanish(text: str) -> bool:
     spoken = spoken_in(text)
-    if language == "chinese":
-        return spoken == "cjk"
     return spoken == "spanish" or (spoken is None and spanish.is_mostly_known(text))

@@ -6,24 +6,27 @@ import threading
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import groupby
 
 import numpy as np
 
 from rag.glossary.words import Word, read_table
 from rag.lexicon import is_unspaced
 
-_RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+|[^\W_]+")
+_CJK = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_RUN = re.compile(rf"[{_CJK}]+|(?:(?![{_CJK}])[^\W_])+")
 _LONGEST_WORD = 8  # characters
 _MOST_MEANINGS = 5
+_SPELLED_NAME = 3  # characters that make no word
 _MOST_WORDS = 4  # a longer definition explains instead of translating
 _ENTRY = re.compile(r"\S+ \S+ \[([^\]]*)\] /(.*)/")
 _ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _NO_MEANING = re.compile(
-    r"\s*(?:CL:|surname |(?:old |Japanese |archaic |erhua |euphemistic )?variant of|see |also written"
-    r"|used in |abbr\. |same as |also pr)"
+    r"\s*(?:CL:|surname |(?:old |Japanese |archaic |erhua |euphemistic |erroneous )?variant of|see "
+    r"|also written|used in |abbr\. |same as |also pr)"
 )
 _FILLER = re.compile(r"\b(?:to|a|an|the|be|sb|sth|one's|sb's|oneself|etc|of)\b|[^\x00-\x7f]+|[~|.!?\"]")
-_SINGLE, _UNKNOWN = 1.3, 2.0  # what a character alone costs against a word
+_FREQUENT, _SINGLE, _UNKNOWN = 1.1, 1.3, 2.0  # what a character alone costs against a word
 _NAME = re.compile(r"[A-Z][\w'.-]*(?: [A-Z][\w'.-]*)*")
 _lock = threading.Lock()
 
@@ -66,8 +69,19 @@ def words_of(text: str) -> Iterator[Word]:
         if not is_unspaced(run):
             yield Word(run, (run,))
             continue
-        for word in _segments(run):
-            yield Word(word, _meanings(word) or ())
+        for word in _with_names(_segments(run)):
+            yield Word(word, (word,) if _is_name(word) else _meanings(word) or ())
+
+
+def _with_names(words: list[str]) -> Iterator[str]:
+    """The words; characters in a row that make no word are put together, as they spell a foreign name."""
+    for alone, group in groupby(words, key=lambda word: len(word) == 1 and word not in _own()):
+        together = list(group)
+        yield from ["".join(together)] if alone and len(together) >= _SPELLED_NAME else together
+
+
+def _is_name(word: str) -> bool:
+    return len(word) >= _SPELLED_NAME and _meanings(word) is None
 
 
 def _segments(run: str) -> list[str]:
@@ -79,7 +93,7 @@ def _segments(run: str) -> list[str]:
             known = _meanings(run[start:end])
             if known is None and end > start + 1:
                 continue
-            cost = costs[start] + (1.0 if end > start + 1 else _SINGLE if known is not None else _UNKNOWN)
+            cost = costs[start] + _cost(run[start:end], is_known=known is not None)
             if cost < costs[end]:
                 costs[end], starts[end] = cost, start
     found, end = [], len(run)
@@ -87,6 +101,12 @@ def _segments(run: str) -> list[str]:
         found.append(run[starts[end] : end])
         end = starts[end]
     return found[::-1]
+
+
+def _cost(word: str, *, is_known: bool) -> float:
+    if len(word) > 1:
+        return 1.0
+    return _FREQUENT if word in _own() else _SINGLE if is_known else _UNKNOWN
 
 
 @lru_cache(maxsize=16_384)

@@ -31,7 +31,8 @@ _ENDINGS = (
 )  # fmt: skip
 # Roots as English spells them, which kept what Spanish made simpler.
 _ROOTS = (
-    ("^es(?=[cpqt])", "s"), ("^inm", "imm"), ("foto", "photo"), ("fono", "phono"), ("filo", "philo"),
+    ("^estet", "aesthet"), ("^es(?=[cpqt])", "s"), ("^inm", "imm"), ("foto", "photo"), ("fono", "phono"),
+    ("filo", "philo"),
     ("fisi", "physi"), ("fosf", "phosph"), ("fobi", "phobi"), ("grafi", "graphi"), ("morf", "morph"),
     ("esfer", "spher"), ("atmosf", "atmosph"), ("alfa", "alpha"), ("hidro", "hydro"), ("hiper", "hyper"),
     ("hipo", "hypo"), ("sintesis", "synthesis"), ("sintet", "synthet"), ("simb", "symb"),
@@ -40,7 +41,7 @@ _ROOTS = (
     ("psico", "psycho"), ("psiqu", "psych"), ("quimi", "chemi"), ("crono", "chrono"), ("cromo", "chromo"),
     ("tecn", "techn"), ("arqu", "arch"), ("monarc", "monarch"), ("teori", "theori"), ("teolog", "theolog"),
     ("tesis", "thesis"), ("termo", "thermo"), ("terap", "therap"), ("patolog", "patholog"),
-    ("metod", "method"), ("catol", "cathol"), ("matem", "mathem"), ("estet", "aesthet"),
+    ("metod", "method"), ("catol", "cathol"), ("matem", "mathem"),
     ("frecuen", "frequen"), ("secuen", "sequen"), ("cuest", "quest"), ("adecua", "adequa"),
     ("comun", "commun"), ("comerc", "commerc"), ("comi(?=[st])", "commi"), ("oponen", "opponen"),
     ("oport", "opport"), ("asoci", "associ"), ("asign", "assign"), ("asum", "assum"), ("necesa", "necessa"),

@@ -34,7 +34,8 @@ SAYS = (
 )
 TAILS = (
     "", ".", "。", "！", "；", " [3]", "[1][2]", "【2】", "［１］", " [[4]]", "`code [1]`", " ```[2]",
-    " (p. 7)", " a\u0301 ﬁn", " «cita»", "「引文」", " 𝟙\U0001f600", "|x|", " <b>&amp;</b>", " [", "]]", " *x*",
+    " (p. 7)", " a\u0301 ﬁn", " «cita»", "「引文」", " 𝟙\U0001f600", "|x|", " <b>&amp;</b>", " [", "]]",
+    " *x*",
 )  # fmt: skip
 _SENTENCES = st.tuples(st.sampled_from(SUBJECTS), st.sampled_from(SAYS), st.sampled_from(TAILS)).map(
     lambda parts: f"{parts[0]} {parts[1]}{parts[2]}"
