@@ -63,12 +63,15 @@ async def test_more_dimensions_than_can_be_indexed_are_refused(pool: Pool) -> No
 
 
 async def test_the_rule_is_calibrated_once_and_then_read(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = [models.Rule(bias=-1.5, coverage=2.5), models.Rule(bias=-9.0, coverage=9.0)]
+    rules = [
+        models.Rule(trust=0.5, unrelated=0.1, matching=0.6),
+        models.Rule(trust=0.9, unrelated=0.2, matching=0.7),
+    ]
     monkeypatch.setattr(models, "calibrate", lambda embedder: rules.pop(0))
     first, again = await enlist(pool, HashEmbedder()), await enlist(pool, HashEmbedder())
-    assert first.rule == again.rule == models.Rule(bias=-1.5, coverage=2.5)
+    assert first.rule == again.rule == models.Rule(trust=0.5, unrelated=0.1, matching=0.6)
     monkeypatch.setattr(models, "_EDITION", 99)
-    assert (await enlist(pool, HashEmbedder())).rule == models.Rule(bias=-9.0, coverage=9.0)
+    assert (await enlist(pool, HashEmbedder())).rule == models.Rule(trust=0.5, unrelated=0.1, matching=0.6)
 
 
 async def test_a_rule_that_cannot_be_read_is_calibrated_anew(pool: Pool) -> None:
