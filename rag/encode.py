@@ -102,9 +102,12 @@ def bert_encoders(model: "SentenceTransformer") -> Iterator[BertEncoder]:
     bert = _bert_of(model)
     if bert is None or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
-    if _multiplies_bfloat16():
-        yield BertEncoder(bert, torch.bfloat16)
-    yield BertEncoder(bert, torch.float32)
+    for compute in (torch.bfloat16, torch.float32) if _multiplies_bfloat16() else (torch.float32,):
+        try:
+            encoder = BertEncoder(bert, compute)
+        except (AttributeError, RuntimeError, TypeError):
+            return  # weights of another form, such as quantised ones
+        yield encoder
 
 
 def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:

@@ -1,10 +1,12 @@
 """Texts to vectors with the bundled model, and what is said when a model can't be loaded."""
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from rag import embed
 from rag.embed import Embedder, SentenceEmbedder, load_embedder
@@ -89,6 +91,13 @@ def test_another_bert_gives_what_its_encode_gives(tmp_path: Path, pooling: str, 
     assert isinstance(tiny, SentenceEmbedder) and tiny.way == way
     expected = tiny.model.encode(TEXTS, normalize_embeddings=True)
     assert (tiny.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
+
+
+def test_a_bert_with_weights_of_another_form_is_left_to_the_library(embedder: Embedder) -> None:
+    assert isinstance(embedder, SentenceEmbedder)
+    model = copy.deepcopy(embedder.model)
+    model[0].auto_model.encoder.layer[0].attention.self.query = torch.nn.Identity()
+    assert list(bert_encoders(model)) == []
 
 
 def test_a_model_that_puts_a_prompt_before_each_text_is_left_to_encode(tmp_path: Path) -> None:
