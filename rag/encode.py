@@ -64,9 +64,12 @@ class BertEncoder:
         import torch
         from torch.nn.functional import embedding, normalize
 
-        runs = [(length, len(list(run))) for length, run in groupby(map(len, ids))]
-        words = torch.tensor([token for text in ids for token in text])
-        places = torch.tensor([place for text in ids for place in range(len(text))])
+        tokens = sum(map(len, ids))
+        # What fills the row up is texts of one token, which nobody reads.
+        texts = [*ids, *[[0]] * (row_tokens(tokens) - tokens)]
+        runs = [(length, len(list(run))) for length, run in groupby(map(len, texts))]
+        words = torch.tensor([token for text in texts for token in text])
+        places = torch.tensor([place for text in texts for place in range(len(text))])
         state = self._enter(embedding(words, self._words) + embedding(places, self._places))
         for layer in self._layers:
             mixed = self._attention(layer.attend(state.to(self._compute)).float(), runs)
@@ -77,7 +80,7 @@ class BertEncoder:
             part.view(count, length, -1).mean(1)
             for part, (length, count) in zip(state.split_with_sizes(sizes), runs, strict=True)
         ]
-        unit: NDArray[np.float32] = normalize(torch.cat(means)).numpy()
+        unit: NDArray[np.float32] = normalize(torch.cat(means)[: len(ids)]).numpy()
         return unit
 
     def _attention(self, mixed: "Tensor", runs: Sequence[tuple[int, int]]) -> "Tensor":
@@ -93,6 +96,15 @@ class BertEncoder:
             seen = scaled_dot_product_attention(heads[0], heads[1], heads[2])
             parts.append(seen.transpose(1, 2).reshape(count * length, -1))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def row_tokens(tokens: int) -> int:
+    """How long a row of tokens is made: an eighth longer at the most, or up to the next multiple of 8.
+
+    oneDNN keeps a program for each length that it meets, up to a thousand of them and a gigabyte.
+    """
+    step = max(8, 1 << max(0, (tokens - 1).bit_length() - 4))
+    return -(-tokens // step) * step
 
 
 def bert_encoders(model: "SentenceTransformer") -> Iterator[BertEncoder]:

@@ -10,7 +10,7 @@ import torch
 
 from rag import embed
 from rag.embed import Embedder, SentenceEmbedder, load_embedder
-from rag.encode import bert_encoders
+from rag.encode import bert_encoders, row_tokens
 from rag.errors import ModelUnavailable
 from tests.models import make_bert
 
@@ -91,6 +91,12 @@ def test_another_bert_gives_what_its_encode_gives(tmp_path: Path, pooling: str, 
     assert isinstance(tiny, SentenceEmbedder) and tiny.way == way
     expected = tiny.model.encode(TEXTS, normalize_embeddings=True)
     assert (tiny.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
+
+
+def test_rows_of_tokens_have_few_lengths_and_little_waste() -> None:
+    rows = {tokens: row_tokens(tokens) for tokens in range(1, 1_025)}
+    assert len(set(rows.values())) <= 40
+    assert all(tokens <= row <= max(tokens * 9 / 8, tokens + 7) for tokens, row in rows.items())
 
 
 def test_a_bert_with_weights_of_another_form_is_left_to_the_library(embedder: Embedder) -> None:
