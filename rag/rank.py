@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from rag.lexicon import AskedTerm, held_terms, is_unspaced, language_of, sentences
 
-LOOKED_AT = 16  # candidates whose sentences are read; the next ones gain nothing by it
+LOOKED_AT = 12  # candidates whose sentences are read; hit@1 and hit@5 were the same with 10, 16 and 80
 _DENSE_WEIGHT = 0.5
 _SENTENCE_WEIGHT = 0.6  # of the words' half; what is left is BM25. README, "Fusion"
 

@@ -151,7 +151,7 @@ class Retriever:
             hits = await _hits(connection, looked_at, nearest, worded)
         if only == "fused":
             words = wording.asked_words(language_of(asked.text))
-            ranking = self._ranking(_looked_at(ranking, hits, words), read.weight, only)
+            ranking = self._ranking(_looked_at(ranking, hits[:LOOKED_AT], words), read.weight, only)
         hits = _first(ranking, hits, limit)
         evidence = weigh(wording.of(asked), hits, [each.lexical for each in found], read.weight)
         relevance = relevance_of(evidence, self._rule)
