@@ -9,7 +9,7 @@ from rag.lexicon import AskedTerm, is_unspaced, language_of, names_nothing, sent
 from rag.passages import Hit
 
 JUDGED = 3  # the best passages tell whether the question is answered at all
-_TELLING_ENOUGH = 18.0  # in idf, for full coverage: a very rare name or two rare ones are enough to answer
+_TELLING_ENOUGH = 1.5  # times what picks one chunk of all: a rare name and one more word
 _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
 _BACKGROUND = slice(10, 30)  # of the candidates by BM25: they share what any passage shares with the question
 
@@ -77,7 +77,7 @@ def weigh(wording: Wording, hits: Sequence[Hit], lexical: Sequence[float], reada
     said = max((words.held(sentence) for each in passages for sentence in each), default=0.0)
     return Evidence(
         coverage=held / words.total if words.total else 0.0,
-        information=said / math.log(wording.chunks_count + 2),
+        information=said / _picking_one(wording.chunks_count),
         cosine=max((hit.dense_score or 0.0 for hit in judged), default=0.0),
         distinction=_distinction(lexical),
         readable=readable,
@@ -108,7 +108,13 @@ def _to_be_found(wording: Wording, passages: str) -> _Words:
     foreign = frozenset() if wording.glossed else _foreign_words(wording, passages)
     words = _spaced_words(wording, foreign) + _characters(wording, foreign)
     total = sum(word.idf for word in words)
-    return _Words(words, max(total, _TELLING_ENOUGH) if foreign and total else total)
+    enough = _TELLING_ENOUGH * _picking_one(wording.chunks_count)
+    return _Words(words, max(total, enough) if foreign and total else total)
+
+
+def _picking_one(chunks_count: int) -> float:
+    """The idf that names one chunk among all."""
+    return math.log(chunks_count + 2)
 
 
 def _spaced_words(wording: Wording, foreign: frozenset[int]) -> tuple[_Word, ...]:
