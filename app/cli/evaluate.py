@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.cli.options import home_option, json_option, open_house_of, settings_with
+from app.cli.evaluate_extraction import extract
+from app.cli.options import home_option, json_option, open_house_of, progress, settings_with
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +30,9 @@ def eval_command() -> None:
       lectern eval retrieval beir/scifact --json
       lectern eval answers tests/data/handbook-tts --json
     """
+
+
+eval_command.add_command(extract)
 
 
 @eval_command.command("retrieval")
@@ -84,17 +86,9 @@ def answers(folder: Path, limit: int | None, as_json: bool, home: Path | None) -
 
 
 def _measured(settings: Settings, measure: _Measure, *, llm: "LlmUse") -> dict[str, object]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-
     async def work() -> dict[str, object]:
         async with open_house_of(settings, llm=llm) as house:
-            with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-                task = bar.add_task("")
-
-                def tell(what: str, done: int, total: int) -> None:
-                    bar.update(task, description=what, completed=done, total=total)
-
+            with progress() as tell:
                 return await measure(house, tell)
 
     return asyncio.run(work())

@@ -182,6 +182,23 @@ async def open_pool_of(settings: Settings) -> AsyncIterator["Pool"]:
             await pool.close()
 
 
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Takes (what, done, total) and shows them as a bar; without a terminal nothing is shown."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("")
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total)
+
+        yield tell
+
+
 def show_table(table: "Table") -> None:
     """Prints a table whole: a narrow terminal wraps its lines, so that ids can be copied."""
     from rich.console import Console

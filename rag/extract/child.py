@@ -6,25 +6,26 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
 from rag.errors import Unreadable
-from rag.extract.limits import Limits
 from rag.extract.parse import parse, preload
-from rag.extract.sandbox import confine, cut_network
+from rag.extract.sandbox import confine, cut_network, set_alarm
 from rag.extract.wire import (
     Cancel,
+    Ended,
     Found,
     Frames,
     Message,
     Notice,
-    Outcome,
+    Part,
     Read,
     Refused,
-    Reply,
     Request,
+    Turned,
     frame,
 )
 
@@ -47,8 +48,7 @@ class _Reading(Struct):
     pid: int
     pipe: int
     deadline: float
-    max_bytes: int
-    received: bytearray
+    bytes_left: int
 
 
 class _Child:
@@ -68,7 +68,7 @@ class _Child:
         while self._turn():
             pass
         for reading in list(self._readings.values()):
-            self._end(reading)
+            self._end(reading, "")
 
     def _turn(self) -> bool:
         for key, _ in self._selector.select(self._seconds_left()):
@@ -78,8 +78,7 @@ class _Child:
                 return False
         now = time.monotonic()
         for late in [reading for reading in self._readings.values() if reading.deadline <= now]:
-            self._end(late)
-            self._reply(late.id, Refused(_TIME))
+            self._end(late, _TIME)
         return True
 
     def _seconds_left(self) -> float | None:
@@ -93,7 +92,7 @@ class _Child:
             if isinstance(request, Read):
                 self._start(request)
             elif isinstance(request, Cancel) and request.id in self._readings:
-                self._end(self._readings[request.id])
+                self._end(self._readings[request.id], "")
         return bool(data)
 
     def _start(self, request: Read) -> None:
@@ -105,29 +104,28 @@ class _Child:
             _read_and_exit(request, sending, server_pid)
         os.close(sending)
         limits = request.limits
-        max_bytes = _BYTES_PER_CHAR * limits.max_text_chars + _ROOM_BYTES
-        deadline = time.monotonic() + limits.max_wall_s
-        self._readings[request.id] = _Reading(request.id, pid, receiving, deadline, max_bytes, bytearray())
+        most_bytes = _BYTES_PER_CHAR * limits.max_text_chars + _ROOM_BYTES
+        deadline = time.monotonic() + limits.longest_s
+        self._readings[request.id] = _Reading(request.id, pid, receiving, deadline, most_bytes)
         self._selector.register(receiving, selectors.EVENT_READ, request.id)
 
     def _receive(self, reading: _Reading) -> None:
         data = os.read(reading.pipe, _BLOCK_BYTES)
-        reading.received += data
-        if data and len(reading.received) <= reading.max_bytes:
-            return
-        status = self._end(reading)
-        self._reply(reading.id, _outcome(bytes(reading.received), status, is_whole=not data))
+        reading.bytes_left -= len(data)
+        if not data:
+            self._end(reading)
+        elif reading.bytes_left < 0:
+            self._end(reading, _MEMORY)
+        else:
+            self.send(Part(reading.id, data))
 
-    def _end(self, reading: _Reading) -> int:
-        """The status of the reading's process, killed with all that it started unless it has ended."""
+    def _end(self, reading: _Reading, reason: str | None = None) -> None:
+        """Kills the reading's process with all that it started; without a reason its end suggests one."""
         del self._readings[reading.id]
         self._selector.unregister(reading.pipe)
         os.close(reading.pipe)
-        return _killed(reading.pid)
-
-    def _reply(self, reading_id: int, outcome: Outcome | msgspec.Raw) -> None:
-        raw = outcome if isinstance(outcome, msgspec.Raw) else msgspec.Raw(msgspec.msgpack.encode(outcome))
-        self.send(Reply(reading_id, raw))
+        status, peak_memory_bytes = _killed(reading.pid)
+        self.send(Ended(reading.id, _suspected(status) if reason is None else reason, peak_memory_bytes))
 
     def send(self, message: Message) -> None:
         """Writes the whole message."""
@@ -136,25 +134,20 @@ class _Child:
             data = data[os.write(self._replies, data) :]
 
 
-def _killed(pid: int) -> int:
+def _killed(pid: int) -> tuple[int, int]:
+    """How the process ended, and the most memory it had."""
     os.kill(pid, signal.SIGKILL)
     # The group exists from the moment the process has become its leader.
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status, usage = os.wait4(pid, 0)
+    return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
 
 
-def _outcome(received: bytes, status: int, *, is_whole: bool) -> Outcome | msgspec.Raw:
-    """What the process sent, when that is an outcome; else the reason that its end suggests."""
-    if not is_whole:
-        return Refused(_MEMORY)
-    try:
-        msgspec.msgpack.decode(received, type=Outcome)
-    except msgspec.DecodeError:
-        # The kernel kills what takes the machine's last memory.
-        reasons = {-signal.SIGXCPU: _TIME, -signal.SIGKILL: _MEMORY}
-        return Refused(reasons.get(status, _CRASHED))
-    return msgspec.Raw(received)
+def _suspected(status: int) -> str:
+    """Why a process ended that did not say so itself; the kernel kills what takes the last memory."""
+    reasons = {-signal.SIGXCPU: _TIME, -signal.SIGALRM: _TIME, -signal.SIGKILL: _MEMORY}
+    return reasons.get(status, _CRASHED)
 
 
 def _read_and_exit(request: Read, sending: int, server_pid: int) -> None:
@@ -169,26 +162,31 @@ def _read_and_exit(request: Read, sending: int, server_pid: int) -> None:
         # The way to the server and the pipes of other readings stay with the parent.
         os.closerange(3, sending)
         os.closerange(sending + 1, os.sysconf("SC_OPEN_MAX"))
+        set_alarm(request.limits.max_wall_s)
         confine(request.limits, server_pid)
-        outcome = _parsed(data, request.name, request.limits)
         with os.fdopen(sending, "wb") as pipe:
-            pipe.write(msgspec.msgpack.encode(outcome))
+            _say(pipe, data, request)
     finally:
         # Nothing of the parent's clean-up belongs to this process.
         os._exit(0)
 
 
-def _parsed(data: bytes, name: str, limits: Limits) -> Outcome:
-    if len(data) > limits.max_file_bytes:
-        return Refused(limits.too_large)
+def _say(pipe: BinaryIO, data: bytes, request: Read) -> None:
+    """Writes page by page, and at last what became of the file."""
     try:
-        return Found(parse(data, name, limits))
+        if len(data) > request.limits.max_file_bytes:
+            raise Unreadable(request.limits.too_large)
+        found = parse(data, request.name, request.limits)
+        for page in found.pages:
+            pipe.write(frame(Turned(page)))
+        outcome: Found | Refused = Found(found.media_type, found.title)
     except Unreadable as error:
-        return Refused(str(error))
+        outcome = Refused(str(error))
     except MemoryError:
-        return Refused(_MEMORY)
+        outcome = Refused(_MEMORY)
     except Exception:  # noqa: BLE001 - the top of a process that ends here; a parser may raise anything
-        return Refused(_BROKEN)
+        outcome = Refused(_BROKEN)
+    pipe.write(frame(outcome))
 
 
 def main() -> None:

@@ -9,10 +9,23 @@ from pathlib import Path
 
 import msgspec
 import structlog
+from msgspec import Struct
 
 from rag.errors import Unreadable
 from rag.extract.limits import Limits
-from rag.extract.wire import Cancel, Found, Frames, Message, Notice, Outcome, Read, Reply, Request, frame
+from rag.extract.wire import (
+    Cancel,
+    Collected,
+    Ended,
+    Frames,
+    Message,
+    Notice,
+    Part,
+    Read,
+    Refused,
+    Request,
+    frame,
+)
 from rag.passages import Extracted
 
 _BLOCK_BYTES = 2**20
@@ -26,6 +39,14 @@ _MISSING = "The stored file is missing or not a plain file; add it again."
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
 
 _log = structlog.get_logger(__name__)
+
+
+class Reading(Struct, frozen=True):
+    """What reading one file came to: a document or the reason why not, and what it took."""
+
+    document: Extracted | None
+    reason: str | None
+    peak_memory_bytes: int
 
 
 class _ChildLost(Exception):
@@ -46,17 +67,22 @@ class Extractor:
 
         Raises: Unreadable with cause and remedy.
         """
-        path = await asyncio.to_thread(_checked, path, self._limits)
+        reading = await self.read(path, name)
+        if reading.document is None:
+            raise Unreadable(reading.reason or _STOPPED)
+        return reading.document
+
+    async def read(self, path: Path, name: str) -> Reading:
+        """What reading the file comes to, and the most memory that it took."""
+        try:
+            path = await asyncio.to_thread(_checked, path, self._limits)
+        except Unreadable as error:
+            return Reading(None, str(error), 0)
         async with self._slots:
             for _ in range(2):
                 with suppress(_ChildLost):
-                    outcome = await self._read(path, name)
-                    break
-            else:
-                raise Unreadable(_STOPPED)
-        if isinstance(outcome, Found):
-            return outcome.document
-        raise Unreadable(outcome.reason)
+                    return await self._read(path, name)
+        return Reading(None, _STOPPED, 0)
 
     async def close(self) -> None:
         """Ends the child and whatever it is reading."""
@@ -65,10 +91,10 @@ class Extractor:
                 await self._link.close()
                 self._link = None
 
-    async def _read(self, path: Path, name: str) -> Outcome:
+    async def _read(self, path: Path, name: str) -> Reading:
         link = await self._connected()
         try:
-            async with asyncio.timeout(self._limits.max_wall_s + _GRACE_S):
+            async with asyncio.timeout(self._limits.longest_s + _GRACE_S):
                 return await link.read(path, name, self._limits)
         except TimeoutError as error:
             await link.close()
@@ -83,6 +109,21 @@ class Extractor:
             return self._link
 
 
+class _Waiting:
+    """One file under way."""
+
+    def __init__(self, future: asyncio.Future[Reading], collected: Collected) -> None:
+        self.future = future
+        self.collected = collected
+
+    def end(self, ended: Ended) -> None:
+        """Hands out what was collected."""
+        outcome = self.collected.outcome(ended.reason)
+        document, reason = (None, outcome.reason) if isinstance(outcome, Refused) else (outcome, None)
+        if not self.future.done():
+            self.future.set_result(Reading(document, reason, ended.peak_memory_bytes))
+
+
 class _Link:
     """The connection to one child."""
 
@@ -91,7 +132,7 @@ class _Link:
         self._process = process
         self._requests = process.stdin
         self._replies = process.stdout
-        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._ids = itertools.count(1)
         self._listening = asyncio.create_task(self._listen())
 
@@ -112,13 +153,13 @@ class _Link:
     def is_lost(self) -> bool:
         return self._listening.done()
 
-    async def read(self, path: Path, name: str, limits: Limits) -> Outcome:
+    async def read(self, path: Path, name: str, limits: Limits) -> Reading:
         reading_id = next(self._ids)
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting[reading_id] = future
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), Collected(limits))
+        self._waiting[reading_id] = waiting
         try:
             await self._send(Read(reading_id, str(path), name, limits))
-            return await future
+            return await waiting.future
         finally:
             if self._waiting.pop(reading_id, None) is not None and not self.is_lost:
                 with suppress(_ChildLost):
@@ -150,19 +191,17 @@ class _Link:
         while data := await self._replies.read(_BLOCK_BYTES):
             for body in frames.feed(data):
                 self._take(decoder.decode(body))
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(_ChildLost())
+        for waiting in self._waiting.values():
+            if not waiting.future.done():
+                waiting.future.set_exception(_ChildLost())
 
     def _take(self, message: Message) -> None:
         if isinstance(message, Notice):
             _log.warning("extract.jail", notice=message.text)
-        elif (
-            isinstance(message, Reply)
-            and (future := self._waiting.pop(message.id, None))
-            and not future.done()
-        ):
-            future.set_result(msgspec.msgpack.decode(message.outcome, type=Outcome))
+        elif isinstance(message, Part) and message.id in self._waiting:
+            self._waiting[message.id].collected.take(message.data)
+        elif isinstance(message, Ended) and (waiting := self._waiting.pop(message.id, None)):
+            waiting.end(message)
 
 
 def _checked(path: Path, limits: Limits) -> Path:

@@ -7,7 +7,9 @@ class Limits(Struct, frozen=True):
     """The bounds of reading one file.
 
     Units: `max_memory_bytes` is address space above what the loaded parsers take; `max_ratio` is unpacked
-    over packed bytes of one archive member; `concurrency` is the number of files read at once.
+    over packed bytes of one archive member; `concurrency` is the number of files read at once;
+    `max_ocr_page_s` and `max_ocr_s` are for recognising the text of one picture and of all in a file, on top
+    of the time for reading.
     """
 
     max_file_bytes: int = 100 * 2**20
@@ -18,7 +20,15 @@ class Limits(Struct, frozen=True):
     max_members: int = 5_000
     max_ratio: int = 200
     max_unpacked_bytes: int = 2**30
+    max_pages: int = 50_000
+    max_ocr_page_s: float = 30.0
+    max_ocr_s: float = 600.0
     concurrency: int = 2
+
+    @property
+    def longest_s(self) -> float:
+        """The most time that one file can take."""
+        return self.max_wall_s + self.max_ocr_s
 
     @property
     def too_long(self) -> str:

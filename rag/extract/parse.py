@@ -11,10 +11,11 @@ from rag.extract.limits import Limits
 from rag.extract.pdf import load_pymupdf, read_pdf
 from rag.extract.pptx import read_pptx
 from rag.extract.sheet import read_csv, read_xlsx
+from rag.extract.streamed import Streamed, within_limits
 from rag.extract.text import read_markdown, read_plain
 from rag.passages import Extracted
 
-_LIMITED: dict[str, Callable[[bytes, str, Limits], Extracted]] = {
+_LIMITED: dict[str, Callable[[bytes, str, Limits], Extracted | Streamed]] = {
     media.PDF: read_pdf,
     media.DOCX: read_docx,
     media.PPTX: read_pptx,
@@ -30,21 +31,17 @@ _SIMPLE: dict[str, Callable[[bytes, str], Extracted]] = {
 }
 
 
-def parse(data: bytes, name: str, limits: Limits) -> Extracted:
-    """The pages of a file.
+def parse(data: bytes, name: str, limits: Limits) -> Streamed:
+    """The pages of a file, to be gone through once.
 
-    Raises: Unreadable when the type is not read, or the file is broken, protected, empty or too long.
+    Raises: Unreadable when the type is not read, or the file is broken or protected; also while its pages
+    are gone through, then for length and emptiness too.
     """
     kind = media.media_type(io.BytesIO(data), name)
     if kind in media.REFUSED:
         raise Unreadable(media.REFUSED[kind])
     found = _LIMITED[kind](data, kind, limits) if kind in _LIMITED else _SIMPLE[kind](data, kind)
-    length = sum(len(page.text) for page in found.pages)
-    if length > limits.max_text_chars:
-        raise Unreadable(limits.too_long)
-    if not any(page.text.strip() for page in found.pages):
-        raise Unreadable("The file holds no text; check that the right file was chosen.")
-    return found
+    return Streamed(within_limits(found.pages, limits), found.media_type, found.title)
 
 
 def preload() -> None:

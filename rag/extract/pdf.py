@@ -7,6 +7,7 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -18,8 +19,9 @@ from rag.errors import Unreadable
 from rag.extract.encoding import clean
 from rag.extract.limits import Limits
 from rag.extract.media import PROTECTED, REFUSED
+from rag.extract.streamed import Streamed
 from rag.extract.tables import table_text
-from rag.passages import Extracted, Page
+from rag.passages import Page
 
 _DAMAGED = "The PDF is damaged; open it, print it to a new PDF and add that."
 _NO_TEXT = "The PDF holds no text; check that the right file was chosen."
@@ -72,22 +74,56 @@ def load_pymupdf() -> Any:
     return pymupdf
 
 
-def read_pdf(data: bytes, media_type: str, limits: Limits) -> Extracted:
+def read_pdf(data: bytes, media_type: str, limits: Limits) -> Streamed:
     """The pages in order, empty ones included; the title from the properties where it means something.
 
-    Raises: Unreadable when the file is damaged, wants a password, or holds no text.
+    Raises: Unreadable when the file is damaged or wants a password; on the way, when it holds no text.
     """
-    pymupdf = load_pymupdf()
+    with _readable(), _opened(data) as document:
+        title = _title(document.metadata or {})
+    return Streamed(_pages(data), media_type, title)
+
+
+def _pages(data: bytes) -> Iterator[Page]:
+    with _readable(), _opened(data) as document:
+        for number, text in enumerate(_texts(document), 1):
+            yield Page(text, number)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turns what the library raises for a broken file into the reason for a person."""
     try:
-        with pymupdf.open(stream=data, filetype="pdf") as document:
-            if document.needs_pass:
-                raise Unreadable(REFUSED[PROTECTED])
-            texts = _Reader(document, limits).texts()
-            _refuse_textless(texts, document)
-            title = _title(document.metadata or {})
-    except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase) as error:
+        yield
+    except (RuntimeError, ValueError, load_pymupdf().mupdf.FzErrorBase) as error:
         raise Unreadable(_DAMAGED) from error
-    return Extracted(tuple(Page(text, number) for number, text in enumerate(texts, 1)), media_type, title)
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[Any]:
+    with load_pymupdf().open(stream=data, filetype="pdf") as document:
+        if document.needs_pass:
+            raise Unreadable(REFUSED[PROTECTED])
+        yield document
+
+
+def _texts(document: Any) -> Iterator[str]:
+    """The text of each page; refused at the end when there was none, or none that can be read."""
+    total = unmapped = 0
+    for text in _Reader(document).texts():
+        total += len(text)
+        unmapped += text.count("\ufffd")
+        yield text
+    if not document.page_count:
+        raise Unreadable(_DAMAGED)
+    if not total:
+        raise Unreadable(_SCANNED if _shows_pictures(document) else _NO_TEXT)
+    if unmapped > total // 2:
+        raise Unreadable(_UNMAPPED)
+
+
+def _shows_pictures(document: Any) -> bool:
+    return any(document[number].get_images() for number in range(min(document.page_count, _SAMPLE_PAGES)))
 
 
 def _title(metadata: dict[str, str | None]) -> str | None:
@@ -95,24 +131,12 @@ def _title(metadata: dict[str, str | None]) -> str | None:
     return None if _MEANINGLESS_TITLE.match(title) else title
 
 
-def _refuse_textless(texts: list[str], document: Any) -> None:
-    total = sum(map(len, texts))
-    if not texts:
-        raise Unreadable(_DAMAGED)
-    if not "".join(texts).strip():
-        has_images = any(document[number].get_images() for number in range(min(len(texts), _SAMPLE_PAGES)))
-        raise Unreadable(_SCANNED if has_images else _NO_TEXT)
-    if sum(text.count("\ufffd") for text in texts) > total // 2:
-        raise Unreadable(_UNMAPPED)
-
-
 class _Reader:
     """Reads the pages of one document; text outside of tables costs one pass."""
 
-    def __init__(self, document: Any, limits: Limits) -> None:
+    def __init__(self, document: Any) -> None:
         pymupdf = load_pymupdf()
         self._document = document
-        self._limits = limits
         self._flags = (
             pymupdf.TEXT_PRESERVE_WHITESPACE
             | pymupdf.TEXT_MEDIABOX_CLIP
@@ -123,15 +147,9 @@ class _Reader:
         self._body_size, self._is_body_bold = self._usual_type()
         self._tables_left_s = _TABLE_BUDGET_S
 
-    def texts(self) -> list[str]:
-        texts: list[str] = []
-        total = 0
+    def texts(self) -> Iterator[str]:
         for page in self._document:
-            texts.append(_LIGATURE.sub(_spelled_out, clean(self._page_text(page))).strip())
-            total += len(texts[-1])
-            if total > self._limits.max_text_chars:
-                raise Unreadable(self._limits.too_long)
-        return texts
+            yield _LIGATURE.sub(_spelled_out, clean(self._page_text(page))).strip()
 
     def _usual_type(self) -> tuple[float, bool]:
         """The size and weight that most characters have, in a sample of pages."""

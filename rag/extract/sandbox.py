@@ -6,6 +6,7 @@ import resource
 import signal
 import struct
 import sys
+from math import ceil
 from pathlib import Path
 
 from rag.extract.limits import Limits
@@ -34,10 +35,24 @@ def confine(limits: Limits, parent_pid: int) -> None:
     _allow_only_reading_of_libraries()
     _limit(resource.RLIMIT_AS, address_space)
     # At the lower bound the kernel sends SIGXCPU, which tells the reason; at the upper SIGKILL.
-    _limit(resource.RLIMIT_CPU, limits.max_cpu_s, limits.max_cpu_s + 5)
+    _limit(resource.RLIMIT_CPU, limits.max_cpu_s, limits.max_cpu_s + ceil(limits.max_ocr_s) + 5)
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_NPROC, 0)
+
+
+def set_alarm(seconds: float) -> None:
+    """Ends this process when that time has passed."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def add_time(seconds: float) -> None:
+    """Puts off the alarm, and the lower bound of computing as far as the upper one allows."""
+    signal.setitimer(signal.ITIMER_REAL, signal.getitimer(signal.ITIMER_REAL)[0] + seconds)
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if soft != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_CPU, (min(soft + ceil(seconds), hard), hard))
 
 
 def cut_network() -> bool:

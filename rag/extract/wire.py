@@ -1,4 +1,4 @@
-"""What goes between the server and its reading child: length-prefixed msgpack frames."""
+"""What goes between the server, its reading child and one reading: length-prefixed msgpack frames."""
 
 import struct
 from collections.abc import Iterator
@@ -7,9 +7,11 @@ import msgspec
 from msgspec import Struct
 
 from rag.extract.limits import Limits
-from rag.passages import Extracted
+from rag.passages import Extracted, Page
 
 _LENGTH = struct.Struct(">Q")
+_TORN = "The reader of files answered in a form that is not understood; add the file again."
+_TOO_MANY_PAGES = "The file has more than {:,} pages; split it into smaller ones."
 
 
 class Read(Struct, frozen=True, tag=True):
@@ -27,10 +29,17 @@ class Cancel(Struct, frozen=True, tag=True):
     id: int
 
 
-class Found(Struct, frozen=True, tag=True):
-    """The pages of a file."""
+class Turned(Struct, frozen=True, tag=True):
+    """The next page of a file."""
 
-    document: Extracted
+    page: Page
+
+
+class Found(Struct, frozen=True, tag=True):
+    """That all pages have come, and what they belong to."""
+
+    media_type: str
+    title: str | None
 
 
 class Refused(Struct, frozen=True, tag=True):
@@ -39,11 +48,19 @@ class Refused(Struct, frozen=True, tag=True):
     reason: str
 
 
-class Reply(Struct, frozen=True, tag=True):
-    """What one reading came to; `outcome` is an encoded `Outcome`, made where the file was parsed."""
+class Part(Struct, frozen=True, tag=True):
+    """Some bytes of what one reading says, passed on unseen: that process has touched a stranger's file."""
 
     id: int
-    outcome: msgspec.Raw
+    data: bytes
+
+
+class Ended(Struct, frozen=True, tag=True):
+    """The end of one reading; `reason` holds when the reading itself did not come to an end."""
+
+    id: int
+    reason: str
+    peak_memory_bytes: int
 
 
 class Notice(Struct, frozen=True, tag=True):
@@ -53,11 +70,11 @@ class Notice(Struct, frozen=True, tag=True):
 
 
 Request = Read | Cancel
-Outcome = Found | Refused
-Message = Reply | Notice
+Said = Turned | Found | Refused
+Message = Part | Ended | Notice
 
 
-def frame(message: Request | Message) -> bytes:
+def frame(message: Request | Message | Said) -> bytes:
     """The message with its length before it."""
     body = msgspec.msgpack.encode(message)
     return _LENGTH.pack(len(body)) + body
@@ -78,3 +95,38 @@ class Frames:
                 return
             yield bytes(self._buffer[_LENGTH.size : end])
             del self._buffer[:end]
+
+
+class Collected:
+    """What one reading has said so far; its pages are held once."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._frames = Frames()
+        self._decoder = msgspec.msgpack.Decoder(Said)
+        self._pages: list[Page] = []
+        self._outcome: Found | Refused | None = None
+
+    def take(self, data: bytes) -> None:
+        """Adds the next bytes; after an outcome they change nothing."""
+        try:
+            for body in self._frames.feed(data):
+                self._hear(self._decoder.decode(body))
+        except msgspec.DecodeError:
+            self._outcome = Refused(_TORN)
+
+    def outcome(self, suspected: str) -> Extracted | Refused:
+        """The document; a refusal for the `suspected` reason where the reading broke off."""
+        if isinstance(self._outcome, Found):
+            return Extracted(tuple(self._pages), self._outcome.media_type, self._outcome.title)
+        return self._outcome or Refused(suspected)
+
+    def _hear(self, said: Said) -> None:
+        if self._outcome is not None:
+            return
+        if not isinstance(said, Turned):
+            self._outcome = said
+        elif len(self._pages) == self._limits.max_pages:
+            self._outcome = Refused(_TOO_MANY_PAGES.format(self._limits.max_pages))
+        else:
+            self._pages.append(said.page)

@@ -15,7 +15,8 @@ LIMITS = Limits()
 
 
 def read(data: bytes, name: str) -> Extracted:
-    return parse(data, name, LIMITS)
+    found = parse(data, name, LIMITS)
+    return Extracted(tuple(found.pages), found.media_type, found.title)
 
 
 def text_of(data: bytes, name: str) -> str:
@@ -24,7 +25,7 @@ def text_of(data: bytes, name: str) -> str:
 
 def reason(data: bytes, name: str, limits: Limits = LIMITS) -> str:
     with pytest.raises(Unreadable) as caught:
-        parse(data, name, limits)
+        tuple(parse(data, name, limits).pages)
     return str(caught.value)
 
 
