@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from rag.errors import Unreadable
+from rag.extract import ocr
 from rag.extract.parse import parse, preload
 from rag.extract.sandbox import confine, cut_network, set_alarm
 from rag.extract.wire import (
@@ -163,7 +164,8 @@ def _read_and_exit(request: Read, sending: int, server_pid: int) -> None:
         os.closerange(3, sending)
         os.closerange(sending + 1, os.sysconf("SC_OPEN_MAX"))
         set_alarm(request.limits.max_wall_s)
-        confine(request.limits, server_pid)
+        languages = ocr.folder()
+        confine(request.limits, server_pid, [languages] if languages else ())
         with os.fdopen(sending, "wb") as pipe:
             _say(pipe, data, request)
     finally:

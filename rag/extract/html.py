@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 
 from rag.errors import Unreadable
 from rag.extract.encoding import clean, decode
-from rag.extract.htmltext import simplify_tables, whole_text
+from rag.extract.htmltext import BEYOND_TEXT, simplify_tables, whole_text
 from rag.extract.package import Element
 from rag.extract.tables import table_text
 from rag.passages import Extracted, Page
@@ -25,18 +25,22 @@ _MAX_DEPTH = 200
 
 def read_html(data: bytes, media_type: str) -> Extracted:
     """The main text of the page; all of its text when hardly any of it counts as main text."""
-    declared = _CHARSET.search(data[:4096].replace(b"\0", b""))
-    text = decode(data, declared.group(1).decode("ascii", "replace") if declared else None)
-    tree = _parsed(text)
+    tree = parsed_html(data)
     title = _title(tree)
     simplify_tables(tree)
     main = _main_text(tree)
-    whole = whole_text(tree)
+    whole = whole_text(tree, BEYOND_TEXT)
     chosen = whole if _is_too_little(main, whole) else main
     return Extracted((Page(clean(chosen)),), media_type, title)
 
 
-def _parsed(text: str) -> Element:
+def parsed_html(data: bytes, declared: str | None = None) -> Element:
+    """The tree of a page in the encoding that is declared, in it or beside it, or detected.
+
+    Raises: Unreadable when there is nothing in it.
+    """
+    named = _CHARSET.search(data[:4096].replace(b"\0", b""))
+    text = decode(data, declared or (named.group(1).decode("ascii", "replace") if named else None))
     # A declared encoding in a decoded text is an error to lxml.
     bare = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     try:

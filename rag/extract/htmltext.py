@@ -1,25 +1,16 @@
 """A parsed HTML tree -> all of its visible text as Markdown."""
 
 import re
+from collections.abc import Sequence
 
 from lxml import etree
 
 from rag.extract.package import Element
 from rag.extract.tables import table_text
 
-_DROPPED = (
-    "script",
-    "style",
-    "noscript",
-    "template",
-    "svg",
-    "head",
-    "iframe",
-    "object",
-    "nav",
-    "footer",
-    "button",
-)
+# What a page never shows as text, and what of a web page is beside its text.
+UNSEEN = ("script", "style", "noscript", "template", "svg", "head", "iframe", "object")
+BEYOND_TEXT = (*UNSEEN, "nav", "footer", "button")
 _BLOCKS = {
     *("address", "article", "aside", "blockquote", "center", "dd", "details", "div", "dl", "dt", "fieldset"),
     *("figcaption", "figure", "form", "header", "hr", "main", "ol", "p", "pre", "section", "summary"),
@@ -31,9 +22,9 @@ _BLANK_LINES = re.compile(r"[ \t]*\n[ \t]*(?:\n[ \t]*)+")
 _LINE_EDGES = re.compile(r"[ \t]*\n[ \t]*")
 
 
-def whole_text(tree: Element) -> str:
-    """The text of the tree, which is changed on the way."""
-    etree.strip_elements(tree, *_DROPPED, etree.Comment, etree.ProcessingInstruction, with_tail=False)
+def whole_text(tree: Element, dropped: Sequence[str]) -> str:
+    """The text of the tree but for the `dropped` elements; the tree is changed on the way."""
+    etree.strip_elements(tree, *dropped, etree.Comment, etree.ProcessingInstruction, with_tail=False)
     for element in tree.iter():
         _fold(element)
     for table in list(tree.iter("table")):
@@ -60,6 +51,11 @@ def simplify_tables(tree: Element) -> None:
             for part in list(cell):
                 cell.remove(part)
             cell.text = text
+
+
+def has_data_table(tree: Element) -> bool:
+    """Whether a table of data is in the tree."""
+    return any(_is_data(table) for table in tree.iter("table"))
 
 
 def _is_data(table: Element) -> bool:

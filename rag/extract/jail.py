@@ -36,7 +36,7 @@ _STOPPED = (
 )
 _MISSING = "The stored file is missing or not a plain file; add it again."
 # The child gets no other variable: keys and passwords of the server are none of its business.
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "TESSDATA_PREFIX")
 
 _log = structlog.get_logger(__name__)
 
@@ -216,5 +216,5 @@ def _environment() -> dict[str, str]:
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     roots = [str(Path(__file__).parents[2]), *(root for root in sys.path if root)]
     # Threads started by numeric libraries would be lost in the fork.
-    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    alone = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
     return {**passed_on, **alone, "PYTHONPATH": os.pathsep.join(dict.fromkeys(roots)), "PYTHONUTF8": "1"}

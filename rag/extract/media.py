@@ -17,6 +17,16 @@ PLAIN: Final = "text/plain"
 CSV: Final = "text/csv"
 TSV: Final = "text/tab-separated-values"
 JSON: Final = "application/json"
+JSON_LINES: Final = "application/jsonl"
+CODE: Final = "text/x-source-code"
+EPUB: Final = "application/epub+zip"
+MAIL: Final = "message/rfc822"
+RTF: Final = "application/rtf"
+ODT: Final = "application/vnd.oasis.opendocument.text"
+ODS: Final = "application/vnd.oasis.opendocument.spreadsheet"
+ODP: Final = "application/vnd.oasis.opendocument.presentation"
+OTHER_OPEN_DOCUMENT: Final = "application/vnd.oasis.opendocument"
+PICTURES: Final = ("image/png", "image/jpeg", "image/gif", "image/tiff", "image/webp")
 ZIP: Final = "application/zip"
 EMPTY: Final = "application/x-empty"
 UNKNOWN: Final = "application/octet-stream"
@@ -25,36 +35,29 @@ BROKEN_ZIP: Final = "application/zip; broken"
 OLD_OFFICE: Final = "application/x-ole-storage"
 
 _PACK = "This kind of archive is not read; pack the files as ZIP instead."
-_PICTURE = "The file is a picture without a text layer; run text recognition (OCR) on it and add the result."
 _SOUND = "The file is a recording; add a written transcript instead."
-_LATER = "is not read yet; save the file as PDF, DOCX or HTML and add that."
 
 # Why a type that was recognised is refused, for the person who added the file.
 REFUSED: Final[dict[str, str]] = {
     EMPTY: "The file is empty; check the original and add it again.",
-    UNKNOWN: "The file's type is unknown; add PDF, DOCX, XLSX, PPTX, CSV, HTML, Markdown, text or ZIP.",
+    UNKNOWN: (
+        "The file's type is unknown; add PDF, DOCX, XLSX, PPTX, OpenDocument, EPUB, RTF, e-mail (EML), CSV, "
+        "HTML, Markdown, JSON, text, source code or ZIP."
+    ),
     PROTECTED: "The file is protected with a password; remove the password and add it again.",
     BROKEN_ZIP: "The file is damaged or cut off; save it again in its program or pack it anew, then add it.",
     ZIP: "The file is an archive; unpack it and add the files inside.",
     OLD_OFFICE: "The file is in an old Office format; save it as DOCX, XLSX or PPTX and add that.",
-    "application/vnd.oasis.opendocument": f"OpenDocument {_LATER}",
-    "application/epub+zip": f"EPUB {_LATER}",
-    "application/rtf": f"RTF {_LATER}",
-    "message/rfc822": f"E-mail {_LATER}",
+    OTHER_OPEN_DOCUMENT: "This kind of OpenDocument is not read; save it as PDF and add that.",
     "application/gzip": _PACK,
     "application/x-7z-compressed": _PACK,
     "application/vnd.rar": _PACK,
-    "image/png": _PICTURE,
-    "image/jpeg": _PICTURE,
-    "image/gif": _PICTURE,
-    "image/tiff": _PICTURE,
-    "image/webp": _PICTURE,
     "audio/mpeg": _SOUND,
     "video/mp4": _SOUND,
 }
 
 _MAGIC: Final = (
-    (b"{\\rtf", "application/rtf"),
+    (b"{\\rtf", RTF),
     (b"\x1f\x8b", "application/gzip"),
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (b"Rar!", "application/vnd.rar"),
@@ -64,6 +67,11 @@ _MAGIC: Final = (
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
     (b"ID3", "audio/mpeg"),
+)
+_CODE_SUFFIXES: Final = (
+    *(".c", ".cc", ".cpp", ".cs", ".css", ".go", ".h", ".hpp", ".ini", ".java", ".js", ".jsx", ".kt", ".lua"),
+    *(".php", ".pl", ".ps1", ".py", ".r", ".rb", ".rs", ".scala", ".sh", ".sql", ".swift", ".toml", ".ts"),
+    *(".tsx", ".vue", ".yaml", ".yml"),
 )
 _BY_SUFFIX: Final = {
     ".md": MARKDOWN,
@@ -76,13 +84,17 @@ _BY_SUFFIX: Final = {
     ".html": HTML,
     ".xhtml": HTML,
     ".json": JSON,
-    ".eml": "message/rfc822",
+    ".jsonl": JSON_LINES,
+    ".ndjson": JSON_LINES,
+    ".eml": MAIL,
+    **dict.fromkeys(_CODE_SUFFIXES, CODE),
 }
 _HTML_START = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _HTML_TAG = re.compile(r"</?(?:html|body|div|p|table|h[1-6]|span|ul|a)\b[^>]*>", re.I)
 _MAIL_START = re.compile(r"(?:[A-Za-z-]+: .*\n(?:[ \t].*\n)*){2,}\s*\n")
+_MAIL_FIRST = ("From:", "Received:", "Return-Path:", "Delivered-To:", "MIME-Version:", "Message-ID:")
 _HEAD_BYTES = 65_536
 
 
@@ -125,7 +137,8 @@ def _zip_kind(source: BinaryIO) -> str:
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, KeyError):
         return BROKEN_ZIP
     if mimetype:
-        return "application/epub+zip" if "epub" in mimetype else "application/vnd.oasis.opendocument"
+        known = (media for media in (EPUB, ODT, ODS, ODP) if mimetype.strip().startswith(media))
+        return next(known, OTHER_OPEN_DOCUMENT)
     for folder, media in (("word/", DOCX), ("xl/", XLSX), ("ppt/", PPTX)):
         if any(name.startswith(folder) for name in names):
             return media
@@ -142,8 +155,8 @@ def _by_text(head: bytes, name: str) -> str:
         return HTML
     if named == HTML and not _HTML_TAG.search(text):
         return PLAIN
-    if named is None and suffix not in (".txt", ".log") and text.lstrip().startswith(("From:", "Received:")):
-        return "message/rfc822" if _MAIL_START.match(text) else PLAIN
+    if named is None and suffix not in (".txt", ".log") and text.lstrip().startswith(_MAIL_FIRST):
+        return MAIL if _MAIL_START.match(text) else PLAIN
     return named or PLAIN
 
 

@@ -18,6 +18,7 @@ Element = Any
 _DAMAGED = "The file is damaged; open and save it again in its program, then add it anew."
 _ENTITIES = "The file defines XML entities, which office programs never do and attackers do; save it anew."
 _PROLOG_BYTES = 65_536
+_OFFICE_XML = (".xml", ".rels", ".vml")
 
 
 class Package:
@@ -26,24 +27,37 @@ class Package:
     Local names are used throughout, so that both the transitional and the strict namespaces read.
     """
 
-    def __init__(self, data: bytes, limits: Limits) -> None:
-        """Raises: Unreadable when the container is broken, too large or declares XML entities."""
+    def __init__(self, data: bytes, limits: Limits, checked: tuple[str, ...] = _OFFICE_XML) -> None:
+        """Raises: Unreadable when the container is broken, too large or declares XML entities.
+
+        Parts with one of the `checked` endings may have no document type at all.
+        """
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except BROKEN as error:
             raise Unreadable(_DAMAGED) from error
         check_sizes(self._zip, limits, tolerant=True)
         self._names = {info.filename.lower(): info.filename for info in self._zip.infolist()}
-        for name in self.names((".xml", ".rels", ".vml")):
+        for name in self.names(checked):
             self._refuse_entities(name)
 
     def names(self, ending: str | tuple[str, ...], folder: str = "") -> list[str]:
         """The parts below `folder` whose name has this ending, in lower case."""
         return [name for name in self._names if name.endswith(ending) and name.startswith(folder)]
 
+    def read(self, name: str) -> bytes:
+        """The bytes of a part; none when it is missing or broken."""
+        actual = self._names.get(name.lower())
+        if actual is None:
+            return b""
+        try:
+            return self._zip.read(actual)
+        except BROKEN:
+            return b""
+
     def xml(self, name: str) -> Element | None:
         """The root of a part, repaired where it is broken; None without such a part or any XML in it."""
-        data = self._read(name)
+        data = self.read(name)
         if not data:
             return None
         parser = etree.XMLParser(
@@ -88,15 +102,6 @@ class Package:
                 return (element.text or "").strip() or None
         return None
 
-    def _read(self, name: str) -> bytes:
-        actual = self._names.get(name.lower())
-        if actual is None:
-            return b""
-        try:
-            return self._zip.read(actual)
-        except BROKEN:
-            return b""
-
     def _refuse_entities(self, name: str) -> None:
         try:
             with self._zip.open(self._names[name]) as part:
@@ -129,6 +134,11 @@ def attribute(element: Element | None, name: str) -> str | None:
 def value(element: Element | None, *path: str) -> str | None:
     """The `val` attribute of a descendant by local names."""
     return attribute(child(element, *path), "val")
+
+
+def words_of(element: Element) -> str:
+    """All text of the element, white space folded."""
+    return " ".join("".join(str(part) for part in element.itertext()).split())
 
 
 def descendants(element: Element | None, *names: str) -> Iterator[Element]:

@@ -1,14 +1,11 @@
 """PDF -> numbered pages of Markdown: paragraphs in reading order, headings by size, ruled tables as rows."""
 
-import importlib
 import re
-import sys
 import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -16,16 +13,25 @@ from typing import Any
 from msgspec import Struct
 
 from rag.errors import Unreadable
+from rag.extract import ocr
 from rag.extract.encoding import clean
 from rag.extract.limits import Limits
 from rag.extract.media import PROTECTED, REFUSED
+from rag.extract.mupdf import load_pymupdf
+from rag.extract.scan import Scans
 from rag.extract.streamed import Streamed
 from rag.extract.tables import table_text
 from rag.passages import Page
 
 _DAMAGED = "The PDF is damaged; open it, print it to a new PDF and add that."
 _NO_TEXT = "The PDF holds no text; check that the right file was chosen."
-_SCANNED = "The PDF is a scan without a text layer; run text recognition (OCR) on it and add the result."
+_SCANNED = (
+    "The PDF is a scan without a text layer; install tesseract-ocr on the server to read it, "
+    "or run text recognition (OCR) on it and add the result."
+)
+_ILLEGIBLE = (
+    "The PDF is a scan in which no text was recognised; scan it anew, larger and sharper, and add it."
+)
 _UNMAPPED = (
     "The PDF's fonts don't say which letters they show; print it to a new PDF or run text recognition (OCR)."
 )
@@ -57,23 +63,6 @@ class _Table(Struct):
     is_written: bool = False
 
 
-# PyMuPDF 2 imports its layout model when it finds it: slow, threads before a fork, and an onnxruntime that
-# reports to its maker. Nothing here needs any of it.
-_UNWANTED_MODULES = ("pymupdf.layout", "pymupdf4llm", "onnxruntime")
-
-
-@cache
-def load_pymupdf() -> Any:
-    """The library without its layout model."""
-    for name in _UNWANTED_MODULES:
-        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    pymupdf = importlib.import_module("pymupdf")
-    pymupdf.no_recommend_layout()
-    pymupdf.TOOLS.mupdf_display_errors(False)
-    pymupdf.TOOLS.mupdf_display_warnings(False)
-    return pymupdf
-
-
 def read_pdf(data: bytes, media_type: str, limits: Limits) -> Streamed:
     """The pages in order, empty ones included; the title from the properties where it means something.
 
@@ -81,12 +70,12 @@ def read_pdf(data: bytes, media_type: str, limits: Limits) -> Streamed:
     """
     with _readable(), _opened(data) as document:
         title = _title(document.metadata or {})
-    return Streamed(_pages(data), media_type, title)
+    return Streamed(_pages(data, limits), media_type, title)
 
 
-def _pages(data: bytes) -> Iterator[Page]:
+def _pages(data: bytes, limits: Limits) -> Iterator[Page]:
     with _readable(), _opened(data) as document:
-        for number, text in enumerate(_texts(document), 1):
+        for number, text in enumerate(_texts(document, limits), 1):
             yield Page(text, number)
 
 
@@ -107,17 +96,18 @@ def _opened(data: bytes) -> Iterator[Any]:
         yield document
 
 
-def _texts(document: Any) -> Iterator[str]:
+def _texts(document: Any, limits: Limits) -> Iterator[str]:
     """The text of each page; refused at the end when there was none, or none that can be read."""
     total = unmapped = 0
-    for text in _Reader(document).texts():
+    for text in _Reader(document, Scans(limits)).texts():
         total += len(text)
         unmapped += text.count("\ufffd")
         yield text
     if not document.page_count:
         raise Unreadable(_DAMAGED)
     if not total:
-        raise Unreadable(_SCANNED if _shows_pictures(document) else _NO_TEXT)
+        scanned = _ILLEGIBLE if ocr.languages() else _SCANNED
+        raise Unreadable(scanned if _shows_pictures(document) else _NO_TEXT)
     if unmapped > total // 2:
         raise Unreadable(_UNMAPPED)
 
@@ -134,9 +124,10 @@ def _title(metadata: dict[str, str | None]) -> str | None:
 class _Reader:
     """Reads the pages of one document; text outside of tables costs one pass."""
 
-    def __init__(self, document: Any) -> None:
+    def __init__(self, document: Any, scans: Scans) -> None:
         pymupdf = load_pymupdf()
         self._document = document
+        self._scans = scans
         self._flags = (
             pymupdf.TEXT_PRESERVE_WHITESPACE
             | pymupdf.TEXT_MEDIABOX_CLIP
@@ -149,7 +140,8 @@ class _Reader:
 
     def texts(self) -> Iterator[str]:
         for page in self._document:
-            yield _LIGATURE.sub(_spelled_out, clean(self._page_text(page))).strip()
+            text = _LIGATURE.sub(_spelled_out, clean(self._page_text(page))).strip()
+            yield text or self._scans.text_of(page)
 
     def _usual_type(self) -> tuple[float, bool]:
         """The size and weight that most characters have, in a sample of pages."""

@@ -6,6 +6,7 @@ import resource
 import signal
 import struct
 import sys
+from collections.abc import Iterable
 from math import ceil
 from pathlib import Path
 
@@ -24,15 +25,18 @@ _LANDLOCK_READ = (1 << 2) | (1 << 3)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine(limits: Limits, parent_pid: int) -> None:
-    """Bounds this process for good; a kernel that refuses a part of it leaves the rest in force."""
+def confine(limits: Limits, parent_pid: int, readable: Iterable[Path] = ()) -> None:
+    """Bounds this process for good; a kernel that refuses a part of it leaves the rest in force.
+
+    Of the file system only the libraries can be read, and the `readable` folders.
+    """
     # Read first: later on /proc is out of reach.
     address_space = address_space_bytes() + limits.max_memory_bytes
     _die_with_parent(parent_pid)
     cut_network()
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    _allow_only_reading_of_libraries()
+    _allow_only_reading_of({*_library_folders(), *map(str, readable)})
     _limit(resource.RLIMIT_AS, address_space)
     # At the lower bound the kernel sends SIGXCPU, which tells the reason; at the upper SIGKILL.
     _limit(resource.RLIMIT_CPU, limits.max_cpu_s, limits.max_cpu_s + ceil(limits.max_ocr_s) + 5)
@@ -48,8 +52,10 @@ def set_alarm(seconds: float) -> None:
 
 
 def add_time(seconds: float) -> None:
-    """Puts off the alarm, and the lower bound of computing as far as the upper one allows."""
-    signal.setitimer(signal.ITIMER_REAL, signal.getitimer(signal.ITIMER_REAL)[0] + seconds)
+    """Puts off the alarm, if one is set, and the lower bound of computing as far as the upper one allows."""
+    left_s = signal.getitimer(signal.ITIMER_REAL)[0]
+    if left_s:
+        signal.setitimer(signal.ITIMER_REAL, max(left_s + seconds, 0.001))
     soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
     if soft != resource.RLIM_INFINITY:
         resource.setrlimit(resource.RLIMIT_CPU, (min(soft + ceil(seconds), hard), hard))
@@ -82,13 +88,13 @@ def _limit(kind: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(kind, (bounds[0], bounds[1]))
 
 
-def _allow_only_reading_of_libraries() -> None:
-    """Shuts the file system but for the libraries, which some parsers still load late."""
+def _allow_only_reading_of(folders: set[str]) -> None:
+    """Shuts the file system but for these folders; some parsers still load libraries late."""
     handled = struct.pack("Q", _LANDLOCK_ALL_OF_ABI_1)
     ruleset = _libc.syscall(_LANDLOCK_CREATE_RULESET, handled, len(handled), 0)
     if ruleset < 0:
         return
-    for folder in _library_folders():
+    for folder in folders:
         descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
         rule = struct.pack("=Qi", _LANDLOCK_READ, descriptor)
         _libc.syscall(_LANDLOCK_ADD_RULE, ruleset, 1, rule, 0)

@@ -1,8 +1,11 @@
-"""Markdown, plain text and source code -> one page, verbatim without front matter and template marks."""
+"""Markdown without front matter and template marks, plain text, JSON, source code -> one page."""
 
 import re
+from contextlib import suppress
 
-from rag.extract.encoding import decode
+import msgspec
+
+from rag.extract.encoding import clean, decode
 from rag.passages import Extracted, Page
 
 _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
@@ -19,6 +22,30 @@ _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 def read_plain(data: bytes, media_type: str) -> Extracted:
     """The decoded text as it is."""
     return Extracted((Page(decode(data)),), media_type)
+
+
+def read_code(data: bytes, media_type: str) -> Extracted:
+    """The source as one block of code, so that its comments are no headings."""
+    return Extracted((Page(f"```\n{decode(data).rstrip()}\n```"),), media_type)
+
+
+def read_json(data: bytes, media_type: str) -> Extracted:
+    """The values with letters instead of escapes: an object over lines, each line of JSON Lines a paragraph.
+
+    What is not JSON after all comes as it is.
+    """
+    text = decode(data)
+    with suppress(msgspec.DecodeError, RecursionError):
+        return Extracted((Page(_rewritten(text, indent=2)),), media_type)
+    with suppress(msgspec.DecodeError, RecursionError):
+        text = "\n\n".join(_rewritten(line, indent=0) for line in text.split("\n") if line.strip())
+    return Extracted((Page(text),), media_type)
+
+
+def _rewritten(text: str, indent: int) -> str:
+    value = msgspec.json.decode(text)
+    # The encoder writes letters as they are.
+    return clean(msgspec.json.format(msgspec.json.encode(value), indent=indent).decode())
 
 
 def read_markdown(data: bytes, media_type: str) -> Extracted:

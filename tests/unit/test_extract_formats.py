@@ -12,8 +12,8 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
 from rag.extract import Limits
+from rag.extract.mupdf import load_pymupdf
 from rag.extract.numbering import written_number
-from rag.extract.pdf import load_pymupdf
 from tests.unit.reading import read, reason, rewritten, saved, text_of, zipped
 
 # PDF
@@ -57,17 +57,6 @@ def test_a_word_broken_at_the_end_of_a_line_is_whole_again() -> None:
     document = load_pymupdf().open()
     document.new_page().insert_textbox((72, 72, 400, 200), "The regu-\nlation applies to all\npeople.")
     assert "The regulation applies" in text_of(document.tobytes(), "a.pdf")
-
-
-def test_a_pdf_of_pictures_alone_asks_for_text_recognition() -> None:
-    pymupdf = load_pymupdf()
-    document = pymupdf.open()
-    picture = pymupdf.Pixmap(pymupdf.csGRAY, (0, 0, 20, 20), False)
-    picture.clear_with(200)
-    document.new_page().insert_image((0, 0, 200, 200), pixmap=picture)
-    assert "scan" in reason(document.tobytes(), "scan.pdf") and "OCR" in reason(
-        document.tobytes(), "scan.pdf"
-    )
 
 
 def test_a_pdf_with_a_password_asks_for_it_to_be_removed() -> None:
