@@ -1,5 +1,6 @@
 """A parsed HTML tree -> all of its visible text as Markdown."""
 
+import copy
 import re
 from collections.abc import Sequence
 
@@ -17,6 +18,9 @@ _BLOCKS = {
     *("table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
+# More is a mistake or an attack.
+_MOST_COLUMNS = 50
+_MOST_ROWS = 500
 _SPACE = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"[ \t]*\n[ \t]*(?:\n[ \t]*)+")
 _LINE_EDGES = re.compile(r"[ \t]*\n[ \t]*")
@@ -44,13 +48,46 @@ def _fold(element: Element) -> None:
 
 
 def simplify_tables(tree: Element) -> None:
-    """Turns the content of each cell of a data table into plain text, lists and inner tables included."""
+    """Turns the content of each cell of a data table into plain text, lists and inner tables included.
+
+    A cell that spans several is repeated in all of them, unless it has a row for itself.
+    """
     for table in [table for table in tree.iter("table") if _is_data(table)]:
         for cell in [*table.iter("td", "th")]:
             text = _cell_text(cell)
             for part in list(cell):
                 cell.remove(part)
             cell.text = text
+        _spread(table)
+
+
+def _spread(table: Element) -> None:
+    below: dict[int, tuple[int, Element]] = {}
+    for row in table.iter("tr"):
+        cells = list(row.iterchildren("td", "th"))
+        placed: list[Element] = []
+        for cell in cells:
+            _take_over(placed, below)
+            width = 1 if len(cells) == 1 else _span(cell, "colspan", _MOST_COLUMNS)
+            height = _span(cell, "rowspan", _MOST_ROWS)
+            for _ in range(width):
+                below[len(placed)] = (height - 1, cell)
+                placed.append(copy.copy(cell))
+        _take_over(placed, below)
+        row[:] = placed
+
+
+def _take_over(placed: list[Element], below: dict[int, tuple[int, Element]]) -> None:
+    """Adds the cells of rows above that reach down to the next places."""
+    while (above := below.get(len(placed), (0, None)))[0] > 0:
+        below[len(placed)] = (above[0] - 1, above[1])
+        placed.append(copy.copy(above[1]))
+
+
+def _span(cell: Element, name: str, most: int) -> int:
+    """How far a cell reaches; the attribute goes, since what it says is done."""
+    text = cell.attrib.pop(name, "1").strip()
+    return min(max(int(text), 1), most) if text.isdecimal() and len(text) < 6 else 1
 
 
 def has_data_table(tree: Element) -> bool:

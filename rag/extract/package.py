@@ -136,6 +136,12 @@ def value(element: Element | None, *path: str) -> str | None:
     return attribute(child(element, *path), "val")
 
 
+def relation_id(element: Element) -> str:
+    """The relation id of an element; `id` without a namespace is another thing."""
+    found = (v for k, v in element.attrib.items() if str(k).startswith("{") and str(k).endswith("}id"))
+    return str(next(found, ""))
+
+
 def words_of(element: Element) -> str:
     """All text of the element, white space folded."""
     return " ".join("".join(str(part) for part in element.itertext()).split())

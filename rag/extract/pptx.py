@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from rag.extract.charts import chart_text
 from rag.extract.encoding import clean
 from rag.extract.limits import Limits
-from rag.extract.package import Element, Package, attribute, child, descendants, local
+from rag.extract.package import Element, Package, attribute, child, descendants, local, relation_id
 from rag.extract.tables import fill_merged, table_text
 from rag.passages import Extracted, Page
 
@@ -27,16 +28,10 @@ def read_pptx(data: bytes, media_type: str, limits: Limits) -> Extracted:
 def _slide_parts(package: Package) -> list[str]:
     main = package.main_part("ppt/presentation.xml")
     relations = package.relations(main)
-    listed = [attribute_of_relation(entry) for entry in descendants(package.xml(main), "sldId")]
+    listed = [relation_id(entry) for entry in descendants(package.xml(main), "sldId")]
     parts = [relations[key][1] for key in listed if key in relations]
     # A broken presentation still has its slides, named by number.
     return parts or sorted(package.names(".xml", "ppt/slides/slide"), key=_number_of)
-
-
-def attribute_of_relation(element: Element) -> str:
-    """The relation id of an element; `id` without a namespace is another thing."""
-    found = (v for k, v in element.attrib.items() if str(k).startswith("{") and str(k).endswith("}id"))
-    return str(next(found, ""))
 
 
 def _number_of(part: str) -> int:
@@ -78,7 +73,7 @@ class _Slide:
         for table in descendants(frame, "tbl"):
             yield table_text(fill_merged([list(_row(row)) for row in descendants(table, "tr")]))
         for chart in descendants(frame, "chart"):
-            yield _chart_text(self._package.xml(self._target(attribute_of_relation(chart))))
+            yield chart_text(self._package.xml(self._target(relation_id(chart))))
         for diagram in descendants(frame, "relIds"):
             root = self._package.xml(self._target(attribute(diagram, "dm") or ""))
             yield "\n".join(
@@ -104,23 +99,32 @@ def _placeholder(shape: Element) -> str | None:
 
 
 def _paragraphs(body: Element | None) -> Iterator[str]:
+    count = 0
     for paragraph in body if body is not None else ():
         if local(paragraph) != "p":
             continue
         words = "".join(_run_text(part) for part in descendants(paragraph, "t", "br", "tab")).strip()
-        if words:
-            yield _list_mark(child(paragraph, "pPr")) + words
+        properties = child(paragraph, "pPr")
+        if words and child(properties, "buAutoNum") is not None:
+            count += 1
+            yield f"{_indent(properties)}{count}. {words}"
+        elif words:
+            count = 0
+            yield _list_mark(properties) + words
 
 
 def _run_text(part: Element) -> str:
     return (part.text or "") if local(part) == "t" else " "
 
 
-def _list_mark(properties: Element | None) -> str:
+def _indent(properties: Element | None) -> str:
     level = attribute(properties, "lvl") or "0"
-    depth = int(level) if level.isdecimal() else 0
-    bulleted = child(properties, "buChar") is not None or child(properties, "buAutoNum") is not None
-    return "  " * min(depth, 8) + "- " if depth or bulleted else ""
+    return "  " * min(int(level) if level.isdecimal() else 0, 8)
+
+
+def _list_mark(properties: Element | None) -> str:
+    indent = _indent(properties)
+    return f"{indent}- " if indent or child(properties, "buChar") is not None else ""
 
 
 def _row(row: Element) -> Iterator[tuple[str, bool]]:
@@ -130,31 +134,3 @@ def _row(row: Element) -> Iterator[tuple[str, bool]]:
         if attribute(cell, "hMerge") not in ("1", "true"):
             text = " ".join(_paragraphs(child(cell, "txBody")))
         yield text, attribute(cell, "vMerge") in ("1", "true")
-
-
-def _chart_text(root: Element | None) -> str:
-    """The chart as its title and a table: categories down, series across."""
-    title = "".join(part.text or "" for part in descendants(child(root, "chart", "title"), "t"))
-    columns = [_series(series) for series in descendants(root, "ser")]
-    categories = max((points for _, points, _ in columns), key=len, default={})
-    header = ["", *(name for name, _, _ in columns)]
-    places = sorted(set(categories).union(*(values for _, _, values in columns)))
-    rows = [[categories.get(place, ""), *(v.get(place, "") for _, _, v in columns)] for place in places]
-    return "\n\n".join(part for part in (title, table_text([header, *rows]) if columns else "") if part)
-
-
-def _series(series: Element) -> tuple[str, dict[int, str], dict[int, str]]:
-    name = next(iter(_points(child(series, "tx")).values()), "")
-    categories = _points(child(series, "cat"), child(series, "xVal"))
-    return name, categories, _points(child(series, "val"), child(series, "yVal"))
-
-
-def _points(*sources: Element | None) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for source in sources:
-        for point in descendants(source, "pt"):
-            place = attribute(point, "idx") or ""
-            found[int(place) if place.isdecimal() else len(found)] = "".join(
-                v.text or "" for v in descendants(point, "v")
-            )
-    return found

@@ -11,9 +11,11 @@ import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
 from rag.errors import Unreadable
+from rag.extract.charts import chart_text
 from rag.extract.encoding import clean, decode
 from rag.extract.limits import Limits
-from rag.extract.package import Package
+from rag.extract.merged import filled_ranges, merged_ranges
+from rag.extract.package import Package, attribute, descendants, relation_id
 from rag.extract.tables import table_text
 from rag.passages import Extracted, Page
 
@@ -33,8 +35,9 @@ def read_xlsx(data: bytes, media_type: str, limits: Limits) -> Extracted:
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        parts = _sheet_parts(package)
         pages = [
-            Page(clean(_blocks_text(_sheet_rows(sheet))), number, sheet.title)
+            Page(clean(_sheet_text(sheet, package, parts.get(sheet.title, ""))), number, sheet.title)
             for number, sheet in enumerate(shown or book.worksheets, 1)
         ]
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError, SyntaxError) as error:
@@ -64,6 +67,24 @@ def _regularity(lines: Sequence[str], delimiter: str) -> float:
         return 0.0
     usual = max(set(widths), key=widths.count)
     return widths.count(usual) / len(widths) if usual > 1 else 0.1
+
+
+def _sheet_parts(package: Package) -> dict[str, str]:
+    """The part of each sheet, by its name."""
+    main = package.main_part("xl/workbook.xml")
+    relations = package.relations(main)
+    listed = {attribute(each, "name"): relation_id(each) for each in descendants(package.xml(main), "sheet")}
+    return {name: relations[key][1] for name, key in listed.items() if name and key in relations}
+
+
+def _sheet_text(sheet: Any, package: Package, part: str) -> str:
+    """The sheet under its name: tables, then the values of its charts."""
+    rows = filled_ranges(_sheet_rows(sheet), merged_ranges(package.read(part)))
+    drawings = package.related(part, "drawing")
+    charts = (chart for drawing in drawings for chart in package.related(drawing, "chart"))
+    blocks = [_blocks_text(rows), *(chart_text(package.xml(chart)) for chart in charts)]
+    text = "\n\n".join(block for block in blocks if block)
+    return f"# {sheet.title}\n\n{text}" if text else ""
 
 
 def _sheet_rows(sheet: Any) -> Iterator[Row]:
@@ -99,19 +120,44 @@ def _number_text(value: float, number_format: str) -> str:
 
 
 def _blocks_text(rows: Iterable[Row]) -> str:
-    """The tables of a sheet, which empty rows part."""
-    return "\n\n".join(text for block in _blocks(rows) if (text := _block_text(block)))
+    """The tables of a sheet, which empty rows part, or empty columns where the rows show it too."""
+    tables = (table for block in _blocks(rows) for table in _beside(block))
+    return "\n\n".join(text for table in tables if (text := _block_text(table)))
 
 
 def _blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     block: list[Row] = []
     for row in rows:
-        if row:
+        if any(row):
             block.append(row)
         elif block:
             yield block
             block = []
     yield block
+
+
+def _beside(block: list[Row]) -> Iterator[list[Row]]:
+    """The tables that stand beside each other: an empty column between them, and not the same first row."""
+    groups = list(_column_groups(block))
+    tables = [[row[start:end] for row in block] for start, end in groups]
+    firsts = [next(place for place, row in enumerate(table) if any(row)) for table in tables]
+    is_wide = all(end - start > 1 for start, end in groups)
+    if len(groups) > 1 and is_wide and max(firsts) - min(firsts) > 1:
+        yield from ([row for row in table if any(row)] for table in tables)
+    else:
+        yield block
+
+
+def _column_groups(block: list[Row]) -> Iterator[tuple[int, int]]:
+    """The runs of columns that hold anything."""
+    used = {column for row in block for column, cell in enumerate(row) if cell}
+    start = None
+    for column in range(max(used, default=-1) + 2):
+        if column in used and start is None:
+            start = column
+        elif column not in used and start is not None:
+            yield start, column
+            start = None
 
 
 def _block_text(rows: list[Row]) -> str:

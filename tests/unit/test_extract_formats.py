@@ -7,6 +7,7 @@ import openpyxl
 import pptx
 import pytest
 from docx.oxml import parse_xml
+from openpyxl.chart import BarChart, Reference
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
@@ -206,7 +207,7 @@ def test_sheets_become_pages_with_rows_under_their_header() -> None:
     found = read(saved(book), "rates.xlsx")
     assert [(page.number, page.label) for page in found.pages] == [(1, "Rates")]
     assert found.pages[0].text == (
-        "Rates of 2024\n\n| Name | Rate | Total |\n| --- | --- | --- |\n| Ana | 12.5% | 3 |\n\n"
+        "# Rates\n\nRates of 2024\n\n| Name | Rate | Total |\n| --- | --- | --- |\n| Ana | 12.5% | 3 |\n\n"
         "| Other | Table |\n| --- | --- |\n| a | 1 |"
     )
 
@@ -217,7 +218,49 @@ def test_a_sheet_that_claims_a_million_rows_is_read_for_what_it_holds() -> None:
     book.active.append(["1", "2"])
     book.active["XFD1048576"] = "far"
     text = text_of(saved(book), "trap.xlsx")
-    assert text.startswith("| a | b |\n| --- | --- |\n| 1 | 2 |") and "far" in text
+    assert text.startswith("# Sheet\n\n| a | b |\n| --- | --- |\n| 1 | 2 |") and "far" in text
+
+
+def test_merged_cells_of_a_sheet_are_repeated_where_they_reach() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["Title"], ["Year", "Rates", None], [None, "low", "high"], [2024, 1, 2]):
+        sheet.append(row)
+    for merged in ("A1:C1", "A2:A3", "B2:C2"):
+        sheet.merge_cells(merged)
+    assert text_of(saved(book), "a.xlsx").splitlines()[2:] == [
+        "Title",
+        "",
+        "| Year | Rates | Rates |",
+        "| --- | --- | --- |",
+        "| Year | low | high |",
+        "| 2024 | 1 | 2 |",
+    ]
+
+
+def test_tables_beside_each_other_are_apart_and_columns_with_a_gap_are_not() -> None:
+    book = openpyxl.Workbook()
+    for row, cells in enumerate((("a", "b"), ("1", "2"), ("3", "4"), ("5", "6")), 1):
+        for column, cell in enumerate(cells, 1):
+            book.active.cell(row, column, cell)
+            book.active.cell(row + 2, column + 3, cell)
+    gap = book.create_sheet("Gap")
+    for row in (["Name", None, "Low", "High"], ["x", None, 1, 2]):
+        gap.append(row)
+    beside, spaced = (page.text for page in read(saved(book), "a.xlsx").pages)
+    assert beside.count("| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 | 4 |\n| 5 | 6 |") == 2
+    assert "| Name | Low | High |" in spaced
+
+
+def test_the_values_of_a_chart_in_a_sheet_are_read() -> None:
+    book = openpyxl.Workbook()
+    for row in (["Year", "Geese"], ["2023", 3], ["2024", 4]):
+        book.active.append(row)
+    chart = BarChart()
+    chart.title = "Geese counted"
+    chart.add_data(Reference(book.active, min_col=2, min_row=1, max_row=3), titles_from_data=True)
+    book.active.add_chart(chart, "E2")
+    assert "Geese counted" in text_of(saved(book), "a.xlsx")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -258,6 +301,16 @@ def test_html_keeps_the_main_text_its_headings_and_tables_and_drops_the_rest() -
     assert found.title == "Harbour" and "## Costs" in text
     assert "| Year | Cost |\n| --- | --- |\n| 2024 | 7 8 |" in text
     assert "alert" not in text and "Home" not in text
+
+
+def test_a_cell_that_spans_others_is_repeated_in_each_but_not_in_a_row_of_its_own() -> None:
+    rows = (
+        "<tr><td colspan='2'>All of it</td></tr>"
+        "<tr><th rowspan='2'>Year</th><th colspan='2'>Rate</th></tr><tr><td>low</td><td>high</td></tr>"
+    )
+    text = text_of(f"<html><body><p>{STORY}</p><table>{rows}</table></body></html>".encode(), "a.html")
+    assert "| Year | Rate | Rate |" in text and "| Year | low | high |" in text
+    assert text.count("All of it") == 1
 
 
 def test_html_without_a_main_text_gives_all_of_its_text() -> None:
