@@ -13,6 +13,9 @@ _BOMS = (
 )
 _NEWLINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
+_SIGN = re.compile(r"[\n\u3002\uff0c]")
+_CHINESE = re.compile(r"[\t\n\r -~\u2010-\u2026\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")
+_NEARLY_ALL = 0.95
 # Detection reads a sample: it is slow, and the encoding does not change in the middle of a file.
 _SAMPLE_BYTES = 200_000
 # Statistics say little about fewer bytes; Western European text is the likeliest then.
@@ -37,7 +40,10 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 
 def wide_encoding(data: bytes) -> str | None:
-    """UTF-16 without a byte order mark, told by NULs in every other byte; None for anything else."""
+    """UTF-16 without a byte order mark; None for anything else.
+
+    It is told by NULs in every other byte, or in Chinese by what it is when it is read as that.
+    """
     sample = data[:4096]
     half = len(sample) // 2
     if half < 2:
@@ -46,7 +52,13 @@ def wide_encoding(data: bytes) -> str | None:
         return "utf-16-le"
     if sample[0::2].count(0) > 0.6 * half and sample[1::2].count(0) < 0.1 * half:
         return "utf-16-be"
-    return None
+    return next((name for name in ("utf-16-le", "utf-16-be") if _is_wide_chinese(sample, name)), None)
+
+
+def _is_wide_chinese(sample: bytes, encoding: str) -> bool:
+    """Whether nearly all is Chinese, with a full stop, comma or line end, whose bytes other text has not."""
+    text = sample[: len(sample) // 2 * 2].decode(encoding, "replace")
+    return bool(_SIGN.search(text)) and len(_CHINESE.findall(text)) >= _NEARLY_ALL * len(text)
 
 
 def _strictly(data: bytes, encoding: str | None) -> str | None:
