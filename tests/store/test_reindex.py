@@ -169,6 +169,7 @@ async def test_a_category_given_while_vectors_are_being_stored_reaches_them(libr
 
 async def test_an_interrupted_run_goes_on_where_it_was(library: Library) -> None:
     chunks = (await library.counts())["chunks"]
+    await models.enlist(library.pool, HashEmbedder(48))  # calibrated: what fails is the embedding of chunks
     broken = free(Held(fail_after=16))
     with pytest.raises(Interrupted):
         await run(library.pool, broken)
