@@ -74,16 +74,10 @@ FROM (
 LEFT JOIN chunk_terms AS c ON c.chunk_id = held.entry >> 24;
 COMMENT ON VIEW postings IS 'a term in a chunk; say which terms by = ANY of an array, so that only their lists are read';
 
--- What is left of a list of entries without the chunks that are gone.
-CREATE FUNCTION entries_without(entries bigint[], chunk_ids bigint[]) RETURNS bigint[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(array_agg(e.entry ORDER BY e.entry), '{}')
-    FROM unnest($1) AS e (entry) WHERE e.entry >> 24 NOT IN (SELECT unnest($2))
-$$;
-
 -- Takes chunks out of the lists and document frequencies of their terms. Plans by index whatever the statistics say:
 -- the cost must follow the chunks, not the knowledge base.
 CREATE FUNCTION forget_terms(chunk_ids bigint[]) RETURNS void LANGUAGE sql
-SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
     WITH lost AS (
         DELETE FROM chunk_terms WHERE chunk_id = ANY(chunk_ids) RETURNING chunk_id, term_ids
     ), shed AS MATERIALIZED (
@@ -100,7 +94,10 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
         WHERE coalesce(shed.chunk_id < t.entries[1] >> 24, true)
         GROUP BY shed.term_id, block.first_chunk_id
     ), blocks AS MATERIALIZED (
-        SELECT b.term_id, b.first_chunk_id, entries_without(b.entries, places.chunk_ids) AS entries
+        SELECT b.term_id, b.first_chunk_id, ARRAY(
+            SELECT e.entry FROM unnest(b.entries) AS e (entry)
+            WHERE e.entry >> 24 NOT IN (SELECT unnest(places.chunk_ids)) ORDER BY e.entry
+        ) AS entries
         FROM places JOIN posting_blocks AS b
             ON b.term_id = places.term_id AND b.first_chunk_id = places.first_chunk_id
     ), emptied AS (
@@ -112,7 +109,10 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
     ), dropped AS (
         DELETE FROM terms USING shares WHERE terms.id = shares.term_id AND terms.df <= shares.n
     )
-    UPDATE terms SET df = terms.df - shares.n, entries = entries_without(terms.entries, shares.chunk_ids)
+    UPDATE terms SET df = terms.df - shares.n, entries = ARRAY(
+        SELECT e.entry FROM unnest(terms.entries) AS e (entry)
+        WHERE e.entry >> 24 NOT IN (SELECT unnest(shares.chunk_ids)) ORDER BY e.entry
+    )
     FROM shares WHERE terms.id = shares.term_id AND terms.df > shares.n
 $$;
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -266,10 +267,12 @@ def _entries(held: dict[int, Counter[str]]) -> dict[str, Any]:
         chunk_and_length = chunk_id << 24 | min(counts.total(), _LENGTH_MAX)
         for term, tf in counts.items():
             entries[term].append(chunk_and_length | min(tf, _TF_MAX) << 16)
+    dfs = [len(listed) for listed in entries.values()]
     return {
         "terms": list(entries),
-        "dfs": [len(listed) for listed in entries.values()],
-        "entries": [_array(listed) for listed in entries.values()],
+        "dfs": dfs,
+        "lasts": list(accumulate(dfs)),
+        "entries": [entry for listed in entries.values() for entry in listed],
         "block_entries": _BLOCK_ENTRIES,
     }
 

@@ -68,33 +68,36 @@ WHERE c.id = ANY(%(chunk_ids)s::bigint[]);
 
 -- name: plan_by_index
 -- For this transaction: finds rows by index whatever the statistics say, as writing must cost the same at any size.
-SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+    set_config('enable_seqscan', 'off', true);
 
 -- name: count_terms
 -- Counts chunks in for each term that they hold, and returns the ids of the terms; only new terms draw an id.
--- The entries of a term come as the text of an array, ascending. A list that is full goes to a block.
+-- Entries come in the order of the terms, a term's ascending and up to its last. A full list goes to a block.
 WITH listed AS MATERIALIZED (
-    SELECT term, df, entries::bigint[] AS entries
-    FROM unnest(%(terms)s::text[], %(dfs)s::integer[], %(entries)s::text[]) AS t (term, df, entries)
-), known AS MATERIALIZED (
-    SELECT t.id, t.term, t.entries AS before, listed.df, listed.entries,
+    SELECT term, df, (%(entries)s::bigint[])[last - df + 1:last] AS entries
+    FROM unnest(%(terms)s::text[], %(dfs)s::integer[], %(lasts)s::integer[]) AS t (term, df, last)
+), found AS MATERIALIZED (
+    SELECT t.id, listed.term, t.entries AS before, listed.df, listed.entries,
         cardinality(t.entries) >= %(block_entries)s::integer AS is_full
-    FROM listed JOIN terms AS t ON t.knowledge_base_id = %(knowledge_base_id)s::uuid AND t.term = listed.term
+    FROM listed LEFT JOIN LATERAL (
+        SELECT id, entries FROM terms
+        WHERE knowledge_base_id = %(knowledge_base_id)s::uuid AND term = listed.term
+        OFFSET 0
+    ) AS t ON true
 ), moved AS (
     INSERT INTO posting_blocks (term_id, first_chunk_id, entries)
-    SELECT id, before[1] >> 24, before FROM known WHERE is_full
+    SELECT id, before[1] >> 24, before FROM found WHERE is_full
 ), counted AS (
-    UPDATE terms SET df = terms.df + known.df,
-        entries = CASE WHEN known.is_full THEN known.entries ELSE known.before || known.entries END
-    FROM known WHERE terms.id = known.id
+    UPDATE terms SET df = terms.df + found.df,
+        entries = CASE WHEN found.is_full THEN found.entries ELSE found.before || found.entries END
+    FROM found WHERE terms.id = found.id
 ), added AS (
     INSERT INTO terms (workspace_id, knowledge_base_id, term, df, entries)
-    SELECT %(workspace_id)s::uuid, %(knowledge_base_id)s::uuid, term, df, entries
-    FROM listed
-    WHERE NOT EXISTS (SELECT FROM known WHERE known.term = listed.term)
+    SELECT %(workspace_id)s::uuid, %(knowledge_base_id)s::uuid, term, df, entries FROM found WHERE id IS NULL
     RETURNING term, id
 )
-SELECT term, id FROM known UNION ALL SELECT term, id FROM added;
+SELECT term, id FROM found WHERE id IS NOT NULL UNION ALL SELECT term, id FROM added;
 
 -- name: add_chunk_terms
 -- Inserts the terms of chunks; the ids of a chunk's terms come as the text of an array, in ascending order.
