@@ -26,6 +26,7 @@ from rag.generate.llama import LlamaGenerator
 from rag.index import DocumentKey as DocumentKey
 from rag.index import Draft, Prepared
 from rag.judge import ModelJudge, WordJudge
+from rag.merge import merged, placed
 from rag.models import Serving as Serving
 from rag.models import location_of as location_of
 from rag.models import place_of as place_of
@@ -222,9 +223,10 @@ class Engine:
         found = await self._retriever.retrieve(pool, asked, question.scope)
         clock.lap("retrieve")
         yield Retrieved(found.hits, found.relevance, found.relevant)
-        draft = _Draft(Citer(found.hits, asked))
+        sources = merged(found.hits)
+        draft = _Draft(Citer(sources, asked), found.hits)
         if found.relevant:
-            async for piece in generator.generate(question, asked, found.hits):
+            async for piece in generator.generate(question, asked, sources):
                 draft.count(piece.prompt_tokens, piece.answer_tokens, piece.finish_reason)
                 # PostgreSQL stores no NUL, and no reader misses one.
                 for event in draft.take(draft.citer.feed(piece.text.replace("\0", ""))):
@@ -286,8 +288,9 @@ class _Clock:
 class _Draft:
     """The answer so far."""
 
-    def __init__(self, citer: Citer) -> None:
+    def __init__(self, citer: Citer, hits: Sequence[Hit]) -> None:
         self.citer = citer
+        self._hits = hits
         self.text = ""
         self._citations: list[Citation] = []
         self._prompt_tokens = 0
@@ -295,12 +298,13 @@ class _Draft:
         self._finish_reason = "stop"
 
     def take(self, events: Sequence[Token | Cited]) -> Sequence[Token | Cited]:
-        for event in events:
-            if isinstance(event, Token):
-                self.text += event.text
-            else:
-                self._citations.append(event.citation)
-        return events
+        taken = [
+            event if isinstance(event, Token) else Cited(placed(event.citation, self._hits))
+            for event in events
+        ]
+        self.text += "".join(event.text for event in taken if isinstance(event, Token))
+        self._citations += [event.citation for event in taken if isinstance(event, Cited)]
+        return taken
 
     def count(self, prompt_tokens: int, answer_tokens: int, finish_reason: str | None) -> None:
         self._prompt_tokens = max(self._prompt_tokens, prompt_tokens)

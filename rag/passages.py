@@ -61,7 +61,11 @@ class Scope(Struct, frozen=True):
 
 
 class Hit(Struct, frozen=True):
-    """A retrieved chunk with its document and its place in each list (from 1, None = not in it)."""
+    """A retrieved chunk with its document and its place in each list (from 1, None = not in it).
+
+    `space_after` is what lies between it and the next chunk of its document, where that was retrieved too.
+    A source that was made of neighbouring hits has them as `parts`.
+    """
 
     chunk_id: int
     document_id: UUID
@@ -77,6 +81,8 @@ class Hit(Struct, frozen=True):
     lexical_score: float | None = None
     dense_rank: int | None = None
     lexical_rank: int | None = None
+    space_after: str | None = None
+    parts: tuple["Hit", ...] = ()
 
 
 class Citation(Struct, frozen=True):

@@ -327,8 +327,8 @@ async def read_hits(connection: AsyncConnection[Any], chunk_ids: Sequence[int]) 
 
 
 def _hit(row: tuple[Any, ...]) -> Hit:
-    chunk_id, document_id, title, url, text, start, end, page, heading_path = row
-    return Hit(chunk_id, document_id, title, url, text, start, end, page, tuple(heading_path), 0.0)
+    *named, heading_path, space_after = row
+    return Hit(*named, heading_path=tuple(heading_path), score=0.0, space_after=space_after)
 
 
 def _scope_parameters(scope: Scope) -> dict[str, list[UUID]]:

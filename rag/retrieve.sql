@@ -82,8 +82,10 @@ LEFT JOIN LATERAL (
 ) AS w ON true;
 
 -- name: list_hits
--- The chunks with what a reader is shown of their documents.
+-- The chunks with what a reader is shown of their documents, and the space before the next one if that is among them.
 SELECT c.id, c.document_id, coalesce(nullif(d.title, ''), d.name), d.url, c.text, c.start_chars, c.end_chars, c.page,
-    c.heading_path
+    c.heading_path, substr(d.text, c.end_chars + 1, n.start_chars - c.end_chars)
 FROM chunks AS c JOIN documents AS d ON d.id = c.document_id
+LEFT JOIN chunks AS n
+    ON n.document_id = c.document_id AND n.ordinal = c.ordinal + 1 AND n.id = ANY(%(chunk_ids)s::bigint[])
 WHERE c.id = ANY(%(chunk_ids)s::bigint[]);

@@ -20,6 +20,7 @@ _MOST_SENTENCES = 3
 _MOST_HITS = 8
 _MOST_EMBEDDED = 24  # sentences; the cost of an answer stays bounded on long sources
 _WORDS_PER_PIECE = 4
+_NEVER = math.inf  # what stands before the best sentence, in another chunk, would be read and cited first
 
 
 class Weights(Struct, frozen=True):
@@ -104,7 +105,7 @@ class ExtractiveGenerator:
             unit.is_of_type = matches_answer_type(types, unit.shown, question)
             score = weights.overlap * own / total + weights.context * (both - own) / total
             score += weights.answer_type * unit.is_of_type
-            scores.append(score + weights.hit * max(hits[unit.hit].score, 0.0) / top)
+            scores.append(score + weights.hit * max(unit.score, 0.0) / top)
         return scores
 
     def _similarities(self, question: str, units: list[Unit]) -> list[float]:
@@ -123,9 +124,12 @@ class ExtractiveGenerator:
 
     def _needed(self, unit: Unit, first: Unit) -> float:
         """The share of the best sentence's score that a further one must reach."""
+        elsewhere = unit.chunk_id != first.chunk_id
+        if elsewhere and unit.document_id == first.document_id and unit.document_start < first.document_start:
+            return _NEVER
         if (first.is_of_type and not unit.is_of_type) or (first.is_row and unit.is_row):
             return self._weights.keep_unlike
-        return self._weights.keep_elsewhere if unit.hit != first.hit else self._weights.keep
+        return self._weights.keep_elsewhere if elsewhere else self._weights.keep
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Unit]:

@@ -30,6 +30,9 @@ class Unit:
         self.start, self.end = span
         self.document_id: UUID = hit.document_id
         self.document_start = hit.start + span[0]
+        parts = [part for part in hit.parts if part.start <= self.document_start] or [hit]
+        self.chunk_id, self.score = parts[-1].chunk_id, parts[-1].score
+        self.title = hit.title.replace("_", " ")
         self.context = " ".join((hit.title, *hit.heading_path))
         self.before = ""
         self.header = ""
@@ -59,8 +62,8 @@ class Unit:
 
     @property
     def read_as(self) -> str:
-        """The text that is compared with the question: with a row's header, without the targets of links."""
-        return _LINK_TARGET.sub("]", f"{self.header} {self.shown}".strip())
+        """The text that is compared with the question: below its title, without the targets of links."""
+        return _LINK_TARGET.sub("]", f"{self.title}: {self.header} {self.shown}".strip())
 
     @cached_property
     def terms(self) -> frozenset[str]:

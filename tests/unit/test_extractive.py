@@ -225,3 +225,15 @@ def test_every_unit_is_a_place_in_its_hit() -> None:
     for unit in units_of(hit(LEAVE, start=100), 0):
         assert LEAVE[unit.start : unit.end] == unit.text
         assert unit.document_start == 100 + unit.start
+
+
+def test_a_sentence_of_an_earlier_chunk_is_not_read_before_the_best_one() -> None:
+    first = "Interns get ten days of sick leave in all."
+    best = "How many days of leave do interns get? Interns get twelve days of leave."
+    text, citations = answered(
+        "How many days of leave do interns get?",
+        hit(best, start=100),
+        Hit(2, UUID(int=1), "Handbook", None, first, 0, len(first), None, (), 0.99),
+    )
+    assert text.startswith("Interns get twelve days of leave. [1]")
+    assert citations[0].start >= 100
