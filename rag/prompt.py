@@ -13,10 +13,16 @@ CountTokens = Callable[[str], int]
 _TOKENS_PER_MESSAGE = 8  # what a chat template puts around each message, rounded up
 _FEWEST_SOURCE_TOKENS = 24  # a source cut shorter than this is left out
 _MOST_TURNS = 6
+_TITLE_CHARS = 200
 _DEFAULT_NOT_FOUND = "I could not find that in the documents."
 _VERDICT = re.compile(
     r"^\W*(\d{1,4})\s*[:.)]\s*(\d[\d, ]*|none\b.*|-)\s*\.?\s*$", re.IGNORECASE | re.MULTILINE
 )
+# What chat templates mark turns with; servers may read it in a text as the mark itself.
+_FORGED = re.compile(
+    r"<(?=[|｜]|/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn)>|<SYS>>)|\[(?=/?INST\])", re.IGNORECASE
+)
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b\u2060-\u206f\u202a-\u202e\ufeff\U000e0000-\U000e007f]")
 _ROLES = {"user": "user", "assistant": "assistant"}
 
 _RULES = """\
@@ -175,14 +181,20 @@ def _messages(
 
 def _source(number: int, hit: Hit) -> str:
     """A numbered source, fenced so that nothing in it can end the fence."""
-    where = [_one_line(hit.title)]
+    where = [_one_line(_defused(hit.title))[:_TITLE_CHARS]]
     if hit.page is not None:
         where.append(f"page {hit.page}")
     if hit.heading_path:
-        where.append(_one_line(" > ".join(hit.heading_path)))
-    ticks = max((len(run) for run in re.findall(r"`{3,}", hit.text)), default=2) + 1
+        where.append(_one_line(_defused(" > ".join(hit.heading_path))))
+    text = _defused(hit.text).strip()
+    ticks = max((len(run) for run in re.findall(r"`{3,}", text)), default=2) + 1
     fence = "`" * ticks
-    return f"[{number}] {' | '.join(where)}\n{fence}text\n{hit.text.strip()}\n{fence}"
+    return f"[{number}] {' | '.join(where)}\n{fence}text\n{text}\n{fence}"
+
+
+def _defused(text: str) -> str:
+    """The text without characters nobody sees, its template marks broken up."""
+    return _FORGED.sub(lambda match: match.group() + " ", _UNSEEN.sub("", text))
 
 
 def _shortened(question: Question, standalone_question: str, hits: list[Hit], budget: Budget) -> list[Hit]:

@@ -327,8 +327,10 @@ async def read_hits(connection: AsyncConnection[Any], chunk_ids: Sequence[int]) 
 
 
 def _hit(row: tuple[Any, ...]) -> Hit:
-    *named, heading_path, space_after = row
-    return Hit(*named, heading_path=tuple(heading_path), score=0.0, space_after=space_after)
+    chunk_id, document_id, title, url, text, start, end, page, heading_path, space_after = row
+    path = tuple(heading_path)
+    hit = Hit(chunk_id, document_id, title, url, text, start, end, page, path, 0.0)
+    return structs.replace(hit, space_after=space_after)
 
 
 def _scope_parameters(scope: Scope) -> dict[str, list[UUID]]:
