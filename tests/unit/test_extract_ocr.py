@@ -1,8 +1,10 @@
 """Scans and pictures: read where Tesseract is installed, else with the reason why not."""
 
+from pathlib import Path
+
 import pytest
 
-from rag.extract import Limits, ocr
+from rag.extract import Extractor, Limits, ocr
 from rag.extract.mupdf import load_pymupdf
 from tests.unit.making import picture_of
 from tests.unit.reading import read, reason, text_of
@@ -67,3 +69,15 @@ def test_without_tesseract_the_reason_names_it(without_tesseract: None) -> None:
     assert "scan" in reason(scan(blank()), "a.pdf")
     for data, name in ((scan(blank()), "a.pdf"), (blank(), "a.png")):
         assert "install tesseract-ocr" in reason(data, name)
+
+
+@installed
+async def test_a_picture_is_recognised_in_the_jail_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(picture_of(*LINES))
+    extractor = Extractor()
+    try:
+        found = await extractor.extract(path, "a.png")
+    finally:
+        await extractor.close()
+    assert "six hours a month" in found.pages[0].text
