@@ -5,11 +5,10 @@ FROM python:3.12-slim
 ARG EXTRAS=""
 ARG PIP_EXTRA_INDEX_URL=""
 
-RUN if [ -n "$EXTRAS" ]; then \
-        apt-get update \
-        && apt-get install --yes --no-install-recommends build-essential \
-        && rm -rf /var/lib/apt/lists/*; \
-    fi \
+# Tesseract reads scans; further languages are packages of their own (tesseract-ocr-spa, -chi-tra, -chi-sim).
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends tesseract-ocr ${EXTRAS:+build-essential} \
+    && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 10001 lectern \
     && install --directory --owner=lectern --group=lectern /srv/lectern /data
 
