@@ -15,6 +15,7 @@ from app.store.migrate import MIGRATIONS, migrate
 from app.store.pool import Pool
 from rag import index
 from rag.passages import Scope
+from rag.relevance import BY_WORDS
 from rag.retrieve import Retriever
 from tests.library import Library, open_library
 from tests.parts import cloned
@@ -43,7 +44,7 @@ async def test_a_full_list_becomes_a_block_and_both_are_read(library: Library) -
         await library.put(f"Whale {number}.")
     assert await entries(library, "whale") == [(index._BLOCK_ENTRIES,), (2,)]
     scope = Scope((library.knowledge_base_id,))
-    found = await Retriever(library.embedder, library.model_id).retrieve(
+    found = await Retriever(library.embedder, library.model_id, BY_WORDS).retrieve(
         library.pool, "whale", scope, limit=100, only="lexical"
     )
     assert len(found.hits) == index._BLOCK_ENTRIES + 2
@@ -86,7 +87,7 @@ async def test_known_terms_keep_their_ids_and_draw_no_new_ones(library: Library)
 async def test_syncs_deletions_moves_and_questions_at_once_do_not_deadlock(library: Library) -> None:
     kept = [await library.put(f"Document {number} about whales and rivers. " * 5) for number in range(6)]
     category = await library.category()
-    asking = Retriever(library.embedder, library.model_id)
+    asking = Retriever(library.embedder, library.model_id, BY_WORDS)
 
     async def sync(start: int) -> None:
         for number in range(start, start + 6):
