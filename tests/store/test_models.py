@@ -71,7 +71,7 @@ async def test_the_rule_is_calibrated_once_and_then_read(pool: Pool, monkeypatch
     first, again = await enlist(pool, HashEmbedder()), await enlist(pool, HashEmbedder())
     assert first.rule == again.rule == models.Rule(trust=0.5, unrelated=0.1, matching=0.6)
     monkeypatch.setattr(models, "_EDITION", 99)
-    assert (await enlist(pool, HashEmbedder())).rule == models.Rule(trust=0.5, unrelated=0.1, matching=0.6)
+    assert (await enlist(pool, HashEmbedder())).rule == models.Rule(trust=0.9, unrelated=0.2, matching=0.7)
 
 
 async def test_a_rule_that_cannot_be_read_is_calibrated_anew(pool: Pool) -> None:
