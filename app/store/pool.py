@@ -36,4 +36,6 @@ async def _configure(connection: AsyncConnection[Any]) -> None:
     await register_vector_async(connection)
     # Partial indexes and filters need the values: a generic plan would lose both.
     await connection.execute("SET plan_cache_mode = force_custom_plan")
+    # Its queries are short: compiling one takes longer than running it, by estimates that come out too high.
+    await connection.execute("SET jit = off")
     await connection.commit()
