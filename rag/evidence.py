@@ -17,24 +17,30 @@ _BACKGROUND = slice(10, 30)  # of the candidates by BM25: they share what any pa
 class Evidence(Struct, frozen=True):
     """What speaks for a passage that answers; more of each never speaks against one.
 
-    - coverage: the share of the question's telling words, by idf, that the best passage holds
-    - information: what its best sentence and headings hold of them, in idf, over what picks one chunk of all
+    - coverage: the share of the question's telling words, by idf, that one sentence and its headings hold
+    - information: the idf of what it holds of them, over what picks one chunk of all
     - cosine: of the nearest passage
     - distinction: how far the best BM25 stands above that of the passages further down, 0 to 1
+    - reached: the share of the BM25 that a passage full of the question's known terms would have, 0 to 1
+    - known: the share of the telling words, by idf, that the scope knows at all
     - readable: how far the embedder reads the question, 0 to 1
+    - glossed: whether the question was put into the passages' language, which costs it words
     """
 
     coverage: float
     information: float
     cosine: float
     distinction: float
+    reached: float
+    known: float
     readable: float
+    glossed: bool = False
 
 
 class Wording(Struct, frozen=True):
     """A question with its terms, and in how many of the scope's chunks each occurs.
 
-    One that is `glossed` was put into the passages' language already.
+    One that is `glossed` was put into the passages' language already. No passage's BM25 exceeds `full`.
     """
 
     question: str
@@ -42,6 +48,7 @@ class Wording(Struct, frozen=True):
     df: Mapping[str, int]
     chunks_count: int
     glossed: bool = False
+    full: float = 0.0
 
 
 class _Word(Struct, frozen=True):
@@ -61,6 +68,10 @@ class _Words(Struct, frozen=True):
         """The weight of what is among these terms."""
         return sum(word.idf for word in self.words if not word.forms.isdisjoint(terms_held))
 
+    def share(self, weight: float) -> float:
+        """The weight as a share of all of it."""
+        return weight / self.total if self.total else 0.0
+
 
 def trust_in_reading(readability: float) -> float:
     """From 0 to 1, how much a vector counts whose text was read so well."""
@@ -72,15 +83,19 @@ def weigh(wording: Wording, hits: Sequence[Hit], lexical: Sequence[float], reada
     judged = hits[:JUDGED]
     words = _to_be_found(wording, " ".join(hit.text for hit in judged))
     fallback = language_of(wording.question)
-    passages = [sentence_terms(hit, fallback) for hit in judged]
-    held = max((words.held(frozenset().union(*each)) for each in passages), default=0.0)
-    said = max((words.held(sentence) for each in passages for sentence in each), default=0.0)
+    said = max(
+        (words.held(sentence) for hit in judged for sentence in sentence_terms(hit, fallback)), default=0.0
+    )
+    known = words.held(frozenset(term for term, df in wording.df.items() if df))
     return Evidence(
-        coverage=held / words.total if words.total else 0.0,
+        coverage=words.share(said),
         information=said / _picking_one(wording.chunks_count),
         cosine=max((hit.dense_score or 0.0 for hit in judged), default=0.0),
         distinction=_distinction(lexical),
+        reached=min(1.0, max(lexical, default=0.0) / wording.full) if wording.full else 0.0,
+        known=words.share(known),
         readable=readable,
+        glossed=wording.glossed,
     )
 
 

@@ -6,13 +6,6 @@ from msgspec import Struct
 
 from rag.evidence import Evidence
 
-# Fitted on questions of indexed articles against those of others; README, "Abstention".
-_BIAS = -11.25
-_COVERAGE = 9.34
-_INFORMATION = 0.77
-_READ = 3.88
-_NEARNESS = 5.61
-_DISTINCTION = 6.77
 _STEEPEST = 60.0
 
 
@@ -28,21 +21,47 @@ class Rule(Struct, frozen=True):
     matching: float = 1.0
 
 
+class _Weights(Struct, frozen=True):
+    """What each evidence adds to the odds."""
+
+    bias: float
+    coverage: float
+    information: float
+    distinction: float = 0.0
+    reached: float = 0.0
+    known: float = 0.0
+    nearness: float = 0.0
+    glossed: float = 0.0
+
+    def odds(self, evidence: Evidence, nearness: float) -> float:
+        return (
+            self.bias
+            + self.coverage * evidence.coverage
+            + self.information * evidence.information
+            + self.distinction * evidence.distinction
+            + self.reached * evidence.reached
+            + self.known * evidence.known
+            + self.nearness * nearness
+            + self.glossed * evidence.glossed
+        )
+
+
 BY_WORDS = Rule()
+
+# Fitted together on questions of indexed articles against those of others; README, "Abstention".
+_TRUSTED = _Weights(bias=-7.56, coverage=7.34, information=1.58, nearness=5.56, glossed=2.5)
+_UNTRUSTED = _Weights(
+    bias=-14.15, coverage=2.83, information=0.81, distinction=4.98, reached=9.51, known=5.42
+)
 
 
 def relevance_of(evidence: Evidence, rule: Rule) -> float:
     """From 0 to 1, how likely the passages speak about the question; at 0.5 and above they do.
 
-    As far as the embedder is trusted its cosine counts, else how far the best passage stands out by words.
+    As far as the embedder is trusted its cosine counts, else how well the best passage fits by words, and how
+    far it stands out.
     """
     trust = rule.trust * evidence.readable
     nearness = (evidence.cosine - rule.unrelated) / max(rule.matching - rule.unrelated, 1e-6)
-    odds = (
-        _BIAS
-        + _COVERAGE * evidence.coverage
-        + _INFORMATION * evidence.information
-        + trust * (_READ + _NEARNESS * nearness)
-        + (1.0 - trust) * _DISTINCTION * evidence.distinction
-    )
+    odds = trust * _TRUSTED.odds(evidence, nearness) + (1.0 - trust) * _UNTRUSTED.odds(evidence, nearness)
     return 1.0 / (1.0 + math.exp(-min(_STEEPEST, max(-_STEEPEST, odds))))

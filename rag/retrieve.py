@@ -81,7 +81,8 @@ class _Wording(Struct, frozen=True):
         return AskedWords(self.asked, weights, language)
 
     def of(self, question: "_Asked") -> Wording:
-        return Wording(question.text, self.asked, self.df_of, self.chunks_count, question.glossed)
+        full = sum(map(self.weight, self.term_of))
+        return Wording(question.text, self.asked, self.df_of, self.chunks_count, question.glossed, full)
 
     def parameters(self, term_ids: Sequence[int]) -> dict[str, Any]:
         return {
@@ -130,8 +131,7 @@ class Retriever:
         if gloss is None:
             return found
         asked = _Asked(gloss.text, gloss.asked_terms(), glossed=True)
-        glossed = await self._retrieve(pool, asked, scope, limit=limit, only=only)
-        return found if found.relevant and not glossed.relevant else glossed
+        return await self._retrieve(pool, asked, scope, limit=limit, only=only)
 
     async def _retrieve(
         self, pool: Pool, asked: "_Asked", scope: Scope, *, limit: int, only: Only

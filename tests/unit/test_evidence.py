@@ -20,8 +20,12 @@ EVIDENCE = st.builds(
     information=st.floats(0, 20),
     cosine=st.floats(-1, 1),
     distinction=SHARES,
+    reached=SHARES,
+    known=SHARES,
     readable=SHARES,
+    glossed=st.booleans(),
 )
+MORE_OF = ["coverage", "information", "cosine", "distinction", "reached", "known"]
 RULES = st.builds(Rule, trust=SHARES, unrelated=st.floats(-0.5, 0.4), matching=st.floats(0.41, 1))
 WORDS = st.sampled_from(
     ["river", "castle", "1889", "Whitfield", "iron", "鐵橋", "設計", "谁", "ballena", "the", "\x00"]
@@ -41,9 +45,7 @@ def coverage(question: str, text: str, df: Mapping[str, int] | None = None) -> f
     return weigh(wording(question, df), [hit(text)], [1.0], 1.0).coverage
 
 
-@given(
-    EVIDENCE, RULES, st.sampled_from(["coverage", "information", "cosine", "distinction"]), st.floats(0, 5)
-)
+@given(EVIDENCE, RULES, st.sampled_from(MORE_OF), st.floats(0, 5))
 def test_more_evidence_never_lowers_relevance(evidence: Evidence, rule: Rule, kind: str, more: float) -> None:
     stronger = structs.replace(evidence, **{kind: getattr(evidence, kind) + more})
     assert relevance_of(stronger, rule) >= relevance_of(evidence, rule)
@@ -76,7 +78,7 @@ def test_a_question_of_nothing_telling_is_not_relevant_by_its_words(question: st
 
 def test_no_passages_are_not_relevant() -> None:
     found = weigh(wording("Who designed the bridge?", {}, 0), [], [], 1.0)
-    assert found == Evidence(0.0, 0.0, 0.0, 0.0, 1.0)
+    assert found == Evidence(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
     assert relevance_of(found, Rule(1.0, 0.3, 0.6)) < 0.5
 
 
@@ -103,7 +105,7 @@ def test_words_together_in_one_sentence_tell_more_than_words_apart() -> None:
     question = wording("iron bridge engineer")
     together = weigh(question, [hit("The engineer drew the iron bridge. It rained.")], [1.0], 1.0)
     apart = weigh(question, [hit("The engineer left. Iron rusts. A bridge is here.")], [1.0], 1.0)
-    assert together.coverage == apart.coverage and together.information > 2 * apart.information
+    assert together.coverage > 2 * apart.coverage and together.information > 2 * apart.information
 
 
 def test_a_title_counts_for_every_sentence() -> None:
@@ -119,6 +121,25 @@ def test_a_passage_stands_out_when_the_others_share_less() -> None:
     assert flat.distinction < 0.1 < 0.7 < steep.distinction < 1.0
 
 
+def test_a_passage_reaches_more_the_more_of_the_known_terms_weight_it_scores() -> None:
+    asked = structs.replace(wording("iron bridge"), full=10.0)
+    low, high, over = (weigh(asked, [hit("x")], [best], 1.0).reached for best in (2.0, 8.0, 11.0))
+    assert (low, high, over) == (pytest.approx(0.2), pytest.approx(0.8), 1.0)
+
+
+def test_words_that_no_passage_has_ever_seen_are_not_known() -> None:
+    df = {"iron": 3, "bridg": 5, "bridge": 5}
+    known = [weigh(wording(each, df), [], [], 1.0).known for each in ("iron bridge", "iron Zyqq", "Zyqq")]
+    assert known[0] == pytest.approx(1.0) and 0.0 < known[1] < 0.5 and known[2] == 0.0
+
+
+@given(EVIDENCE, RULES)
+def test_a_gloss_is_forgiven_words_as_far_as_the_embedder_is_trusted(evidence: Evidence, rule: Rule) -> None:
+    plain, glossed = (structs.replace(evidence, glossed=each) for each in (False, True))
+    assert relevance_of(glossed, rule) >= relevance_of(plain, rule)
+    assert relevance_of(glossed, BY_WORDS) == relevance_of(plain, BY_WORDS)
+
+
 def test_names_across_languages_tell_when_they_are_rare_enough() -> None:
     """None of the Chinese words is in an English scope; the name alone has to do."""
     passages = [hit("Separated employees retain access to the Employee Express for three years.")]
@@ -130,7 +151,7 @@ def test_names_across_languages_tell_when_they_are_rare_enough() -> None:
 
 
 def test_without_trust_the_cosine_says_nothing_and_with_it_much() -> None:
-    near, far = (Evidence(0.5, 1.0, cosine, 0.5, 1.0) for cosine in (0.7, 0.2))
+    near, far = (Evidence(0.5, 1.0, cosine, 0.5, 0.5, 1.0, 1.0) for cosine in (0.7, 0.2))
     assert relevance_of(near, BY_WORDS) == relevance_of(far, BY_WORDS)
     rule = Rule(1.0, 0.3, 0.6)
     assert relevance_of(near, rule) > 0.5 > relevance_of(far, rule)
