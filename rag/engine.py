@@ -26,6 +26,7 @@ from rag.generate.llama import LlamaGenerator
 from rag.index import DocumentKey as DocumentKey
 from rag.index import Draft, Prepared
 from rag.judge import ModelJudge, WordJudge
+from rag.links import LinkCleaner, Sources
 from rag.merge import merged, placed
 from rag.models import Serving as Serving
 from rag.models import location_of as location_of
@@ -224,14 +225,16 @@ class Engine:
         clock.lap("retrieve")
         yield Retrieved(found.hits, found.relevance, found.relevant)
         sources = merged(found.hits)
-        draft = _Draft(Citer(sources, asked), found.hits)
+        # What is quoted word for word comes from the sources as it is.
+        quotes = isinstance(generator, ExtractiveGenerator)
+        draft = _Draft(Citer(sources, asked), found.hits, None if quotes else LinkCleaner(Sources(sources)))
         if found.relevant:
             async for piece in generator.generate(question, asked, sources):
                 draft.count(piece.prompt_tokens, piece.answer_tokens, piece.finish_reason)
                 # PostgreSQL stores no NUL, and no reader misses one.
-                for event in draft.take(draft.citer.feed(piece.text.replace("\0", ""))):
+                for event in draft.feed(piece.text.replace("\0", "")):
                     yield event
-            for event in draft.take(draft.citer.finish()):
+            for event in draft.finish():
                 yield event
         if not draft.text.strip():
             for event in draft.take([Token(question.not_found_message)]):
@@ -288,14 +291,25 @@ class _Clock:
 class _Draft:
     """The answer so far."""
 
-    def __init__(self, citer: Citer, hits: Sequence[Hit]) -> None:
-        self.citer = citer
+    def __init__(self, citer: Citer, hits: Sequence[Hit], links: LinkCleaner | None) -> None:
+        self._citer = citer
+        self._links = links
         self._hits = hits
         self.text = ""
         self._citations: list[Citation] = []
         self._prompt_tokens = 0
         self._answer_tokens = 0
         self._finish_reason = "stop"
+
+    def feed(self, text: str) -> Sequence[Token | Cited]:
+        """What can be sent after the next piece of raw text."""
+        events = self._citer.feed(text)
+        return self.take(self._links.feed(events) if self._links else events)
+
+    def finish(self) -> Sequence[Token | Cited]:
+        """What was held back until the end."""
+        events = self._citer.finish()
+        return self.take([*self._links.feed(events), *self._links.finish()] if self._links else events)
 
     def take(self, events: Sequence[Token | Cited]) -> Sequence[Token | Cited]:
         taken = [
