@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from rag.lexicon import AskedTerm, held_terms, is_unspaced, language_of, sentences
+from rag.lexicon import AskedTerm, beginning_of, held_terms, is_unspaced, language_of, sentences
 
 LOOKED_AT = 12  # candidates whose sentences are read; hit@1 and hit@5 were the same with 10, 16 and 80
 _DENSE_WEIGHT = 0.5
@@ -59,10 +59,16 @@ class AskedWords:
     def __init__(
         self, asked: Mapping[str, AskedTerm], weights: Mapping[str, float], language: str | None
     ) -> None:
+        self._weights = dict(weights)
         self._word_of = {term: asked[term].word for term in weights}
-        self._weights = weights
+        for term, weight in weights.items():
+            # Words of one root count as the same: the stem misses "migrate" and "migration".
+            beginning = term if is_unspaced(term) else beginning_of(term)
+            if self._weights.get(beginning, 0.0) < weight:
+                self._weights[beginning] = weight
+                self._word_of[beginning] = asked[term].word
         self._language = language or ("english" if all(map(is_unspaced, weights)) else None)
-        self._total = self._weight(weights)
+        self._total = self._weight(self._weights)
 
     def best_sentence(self, headings: str, text: str) -> float:
         """From 0 to 1, the share of the words' weight that a sentence of the text and its headings hold."""

@@ -52,6 +52,13 @@ def test_another_form_of_a_word_counts_in_each_language() -> None:
     assert words("¿Quién construyó los puentes?").best_sentence("", "El puente es de piedra.") > 0.0
 
 
+def test_a_word_of_the_same_root_counts_where_the_stems_differ() -> None:
+    asked = words("Who described the lighthouse?")
+    assert asked.best_sentence("", "A description of the lighthouse is kept.") > asked.best_sentence(
+        "", "A drawing of the lighthouse is kept."
+    )
+
+
 def test_nothing_asked_and_nothing_written_hold_nothing() -> None:
     assert words("").best_sentence("Title", "Some text.") == 0.0
     assert words("lighthouse").best_sentence("", "") == 0.0
