@@ -18,6 +18,7 @@ from rag.evidence import Wording, trust_in_reading, weigh
 from rag.glossary import gloss_for
 from rag.lexicon import AskedTerm, asked_terms, language_of
 from rag.passages import Hit, Scope
+from rag.postings import K1, B, Postings, best_worded
 from rag.rank import LOOKED_AT, AskedWords, Match, scores, weights_for
 from rag.relevance import Rule, relevance_of
 from rag.sqlfile import queries_beside, with_constants
@@ -28,10 +29,11 @@ Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 _CANDIDATES = 40  # of each half, or as many as hits are asked for
 _EF_SEARCH = 100
-_EXACT_CHUNKS = 10_000
-_K1, _B = 0.9, 0.75
+_EXACT_CHUNKS = 10_000  # at most; comparing takes 0.65 ms a thousand
+_FEW_CHUNKS = 2_000  # not slower than the vector index
 _IDF_POWER = 1.5  # a question's rare words say more than BM25's one idf gives them; README, "Figures"
-_POSTINGS_READ = 3_000  # with 10,000 the same hit@1 (310 questions, 10,000 chunks) in twice the time
+_POSTINGS_READ = 3_000  # with 10,000 the same hit@1 (310 questions, 10,000 chunks)
+_NARROWEST = 0.1  # a category that is a smaller share of the chunks has no more of its postings read
 _TERMS_ASKED = 128
 _RELEVANT = 0.5
 # Sentences of nothing in common: their mean cosine is what this embedder gives to unrelated texts.
@@ -88,8 +90,8 @@ class _Wording(Struct, frozen=True):
         return {
             "term_ids": list(term_ids),
             "weights": [self.weight(term_id) for term_id in term_ids],
-            "k1": _K1,
-            "b": _B,
+            "k1": K1,
+            "b": B,
             "mean": self.mean_terms,
         }
 
@@ -212,6 +214,13 @@ class _Plan(Struct, frozen=True):
     candidates: int
 
 
+class _Wanted(Struct, frozen=True):
+    """How many candidates are wanted of how many chunks."""
+
+    candidates: int
+    of: int
+
+
 def _mean_cosine(vectors: NDArray[np.float32]) -> float:
     count = len(vectors)
     return min(0.95, max(0.0, (float((vectors @ vectors.T).sum()) - count) / (count * (count - 1))))
@@ -228,17 +237,46 @@ async def _worded(
             statistics = await connection.execute(Q["scope_statistics"], parameters)
             known = await connection.execute(Q["find_terms"], parameters)
             counted = await connection.execute(Q["count_chunks"], parameters) if scope.category_ids else None
-        chunks_count, terms_count = await statistics.fetchone() or (0, 0)
+        chunks_count, terms_count, vectors_count = await statistics.fetchone() or (0, 0, 0)
         narrowed = await counted.fetchone() if counted else None
         wording = _wording(asked, await known.fetchall(), chunks_count, terms_count)
         if question.glossed:
             wording = _of_known_alternatives(wording)
-        found: list[tuple[int]] = []
-        if candidates and wording.df:
-            seeds = wording.parameters(_rare_enough(wording)) | {"candidates": candidates}
-            found = await (await connection.execute(Q["best_worded"], parameters | seeds)).fetchall()
-    exact = (narrowed[0] if narrowed else chunks_count) <= _EXACT_CHUNKS
-    return wording, exact, [row[0] for row in found]
+        searched = narrowed[0] if narrowed else chunks_count
+        found = await _best_worded(connection, wording, scope, _Wanted(candidates, searched))
+    return wording, _is_exact(searched, max(chunks_count, vectors_count)), found
+
+
+def _is_exact(chunks_count: int, vectors_count: int) -> bool:
+    """Whether comparing all chunks of a scope is faster than looking for them among all vectors by index."""
+    pays = chunks_count**2 <= _FEW_CHUNKS / 2 * vectors_count
+    return chunks_count <= _EXACT_CHUNKS and (chunks_count <= _FEW_CHUNKS or pays)
+
+
+async def _best_worded(
+    connection: AsyncConnection[Any], wording: _Wording, scope: Scope, wanted: _Wanted
+) -> list[int]:
+    share = min(1.0, max(_NARROWEST, wanted.of / max(1, wording.chunks_count)))
+    term_ids = _rare_enough(wording, round(_POSTINGS_READ / share)) if wanted.candidates else []
+    if not term_ids:
+        return []
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(Q["list_postings"], {"term_ids": term_ids})
+        lists = [Postings(wording.weight(term_id), sent) for term_id, sent in await cursor.fetchall()]
+    ranking = best_worded(lists, wording.mean_terms)
+    return await _first_in(connection, scope, ranking, wanted.candidates)
+
+
+async def _first_in(
+    connection: AsyncConnection[Any], scope: Scope, ranking: list[int], candidates: int
+) -> list[int]:
+    """The first of the ranking that lie in the scope's categories."""
+    if not scope.category_ids:
+        return ranking[:candidates]
+    parameters = _scope_parameters(scope) | {"chunk_ids": ranking}
+    rows = await (await connection.execute(Q["keep_categories"], parameters)).fetchall()
+    kept = {row[0] for row in rows}
+    return [chunk_id for chunk_id in ranking if chunk_id in kept][:candidates]
 
 
 def _wording(
@@ -267,8 +305,8 @@ def _of_known_alternatives(wording: _Wording) -> _Wording:
     return structs.replace(wording, asked=asked)
 
 
-def _rare_enough(wording: _Wording) -> list[int]:
-    """The terms whose postings are read to find candidates: by rarity, until enough postings are named.
+def _rare_enough(wording: _Wording, limit: int) -> list[int]:
+    """The terms whose postings are read to find candidates: by rarity, until `limit` postings are named.
 
     The score of a candidate is completed over all terms later.
     """
@@ -276,7 +314,7 @@ def _rare_enough(wording: _Wording) -> list[int]:
     postings = 0
     for term_id in sorted(wording.df, key=lambda term_id: (wording.df[term_id], term_id)):
         postings += wording.df[term_id]
-        if chosen and postings > _POSTINGS_READ:
+        if chosen and postings > limit:
             break
         chosen.append(term_id)
     return chosen

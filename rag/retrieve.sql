@@ -1,6 +1,7 @@
 -- name: scope_statistics
--- How many chunks the knowledge bases hold, and how many terms those have together.
-SELECT coalesce(sum(chunks_count), 0)::bigint, coalesce(sum(terms_count), 0)::bigint
+-- How many chunks the knowledge bases hold, how many terms those have together, and how many vectors there are about.
+SELECT coalesce(sum(chunks_count), 0)::bigint, coalesce(sum(terms_count), 0)::bigint,
+    (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'chunk_vectors'::regclass)
 FROM lexicon_statistics
 WHERE knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[]);
 
@@ -42,19 +43,18 @@ WHERE model_id = {model_id} AND knowledge_base_id = ANY(%(knowledge_base_ids)s::
 ORDER BY (embedding::halfvec({dimensions})) <=> %(vector)s::halfvec({dimensions})
 LIMIT %(candidates)s::integer;
 
--- name: best_worded
--- The chunks with the highest BM25 over the given terms.
--- Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009), 3.4.
-SELECT p.chunk_id
-FROM unnest(%(term_ids)s::integer[], %(weights)s::float8[]) AS a (term_id, weight)
-JOIN postings AS p ON p.term_id = a.term_id
-WHERE p.term_id = ANY(%(term_ids)s::integer[])
-    AND (cardinality(%(category_ids)s::uuid[]) = 0 OR p.category_id = ANY(%(category_ids)s::uuid[]))
-GROUP BY p.chunk_id
-ORDER BY sum(
-    a.weight * p.tf / (p.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.terms_count / %(mean)s::float8))
-) DESC, p.chunk_id
-LIMIT %(candidates)s::integer;
+-- name: list_postings
+-- The posting lists of terms as PostgreSQL sends arrays: the caller reads them without making an object of each number.
+SELECT id, array_send(entries) FROM terms WHERE id = ANY(%(term_ids)s::integer[])
+UNION ALL
+SELECT term_id, array_send(entries) FROM posting_blocks WHERE term_id = ANY(%(term_ids)s::integer[]);
+
+-- name: keep_categories
+-- Those of the chunks that lie in the categories.
+SELECT id
+FROM chunks
+WHERE knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[]) AND category_id = ANY(%(category_ids)s::uuid[])
+    AND id = ANY(%(chunk_ids)s::bigint[]);
 
 -- name: complete
 -- Both scores of every candidate.

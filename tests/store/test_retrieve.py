@@ -181,6 +181,24 @@ async def test_common_terms_are_not_read_where_rarer_ones_exist(
     assert only_common.hits, "a question of common words alone still reads the rarest of them"
 
 
+async def test_a_narrow_category_keeps_its_best_worded_chunks(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where others hold the words more often, and more postings than are read for a whole scope."""
+    monkeypatch.setattr(retrieve, "_POSTINGS_READ", 20)
+    for number in range(60):
+        await library.put(f"Whales, whales, whales {number}.", f"Whale {number}")
+    await library.put(
+        "The journal has a page that also mentions whales, among a good many other things.", "Page"
+    )
+    category = await library.category()
+    await library.run("UPDATE documents SET category_id = %s WHERE title IN ('Page', 'Fees')", category)
+    found = await retriever(library).retrieve(
+        library.pool, "late whales", scope(library, category), only="lexical"
+    )
+    assert {hit.title for hit in found.hits} == {"Page", "Fees"}
+
+
 async def test_questions_are_answered_while_documents_are_written(library: Library) -> None:
     asking = retriever(library)
 
