@@ -100,7 +100,7 @@ _SENTENCE_END = re.compile(
 _BLOCK_MARK = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+\u2022\u2013][ \t]|\d{1,3}[.)][ \t]|\||>|```)")
 _LAST_WORD = re.compile(r"(\w[\w.]*)\Z")
 _ABBREVIATED = (
-    "mr mrs ms dr prof sr jr st mt vs etc eg e.g ie i.e no nr fig figs inc ltd co corp dept est approx "
+    "mr mrs ms dr prof sr jr st mt v vs etc eg e.g ie i.e no nr fig figs inc ltd co corp dept est approx "
     "al cf vol pp ed eds rev gen col sgt capt lt gov sen rep hon jan feb mar apr jun jul aug sep sept "
     "oct nov dec sra srta dña ud uds art núm num pág pag aprox tel av avda bzw usw ca z.b d.h u.a mme "
     "mlle env ex p.ej ej c.f a.m p.m"

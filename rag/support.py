@@ -20,6 +20,7 @@ _MOST_SENTENCES = 3
 _WIDER = 0.12  # what a further sentence must add to the share to be taken in
 _SHORT = 3.0  # the weight of a word too short to be the same in two languages by more than chance
 _FOOTNOTE = re.compile(r"\[\d{1,3}\]")
+_LINE = re.compile(r"[^\n]+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LEADING = re.compile(r"^[\s>#*+|.,;:!?)\]。，；：！？、–—-]*(?:\d{1,3}[.)]\s+)?")
 _QUOTES = re.compile(r"[“\"«「『]([^“”\"«»「」『』\n]{12,}|[^“”\"«»「」『』\n\x00-\x7f]{6,})[”\"»」』]")
@@ -89,7 +90,8 @@ class Passage:
         if not statement.run:
             return None
         for needle in statement.needles:
-            if _is_quotable(needle) and (span := self._find(needle)):
+            span = self._find(needle) if _is_quotable(needle) else self._lines.get(needle)
+            if span:
                 return self._sentences_around(*span)
         spans = [self._find(quotation) for quotation in statement.quotations]
         if None in spans:
@@ -121,6 +123,12 @@ class Passage:
     @cached_property
     def _folded(self) -> tuple[str, list[int]]:
         return folded(_FOOTNOTE.sub(lambda match: " " * len(match.group()), self.hit.text))
+
+    @cached_property
+    def _lines(self) -> dict[str, tuple[int, int]]:
+        """Where each line or row of two words lies; fewer than three are only supported as a whole one."""
+        lines = {folded(found.group())[0].strip(): found.span() for found in _LINE.finditer(self.hit.text)}
+        return {words: span for words, span in lines.items() if words.count(" ") == 1}
 
     @cached_property
     def _sentences(self) -> list[tuple[int, int]]:

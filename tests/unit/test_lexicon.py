@@ -110,6 +110,7 @@ def test_sentences_lose_nothing_but_white_space(text: str) -> None:
             "Dr. Smith of the U.S. Army paid 3.5 million. Why?",
             ["Dr. Smith of the U.S. Army paid 3.5 million.", "Why?"],
         ),
+        ("In FCC v. Pacifica the court ruled. It did.", ["In FCC v. Pacifica the court ruled.", "It did."]),
         ("J. K. Rowling wrote it, e.g. In 1997.", ["J. K. Rowling wrote it, e.g. In 1997."]),
         ("It was in 1997. Then it ended.", ["It was in 1997.", "Then it ended."]),
         ("«¿Quién es?» El Sr. García.", ["«¿Quién es?»", "El Sr. García."]),
