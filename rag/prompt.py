@@ -1,11 +1,12 @@
 """The only author of prompts: messages for an answer and for a stand-alone question, within a budget."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rag.errors import ModelUnavailable
 from rag.passages import Hit, Question, Turn
 
 CountTokens = Callable[[str], int]
@@ -14,6 +15,7 @@ _TOKENS_PER_MESSAGE = 8  # what a chat template puts around each message, rounde
 _FEWEST_SOURCE_TOKENS = 24  # a source cut shorter than this is left out
 _MOST_TURNS = 6
 _TITLE_CHARS = 200
+_HEADING_CHARS = 400
 _DEFAULT_NOT_FOUND = "I could not find that in the documents."
 _VERDICT = re.compile(
     r"^\W*(\d{1,4})\s*[:.)]\s*(\d[\d, ]*|none\b.*|-)\s*\.?\s*$", re.IGNORECASE | re.MULTILINE
@@ -84,34 +86,37 @@ class Budget(Struct, frozen=True):
 def answer_prompt(
     question: Question, standalone_question: str, hits: Sequence[Hit], budget: Budget
 ) -> Prompt:
-    """The messages that ask for a cited answer.
+    """The messages that ask for a cited answer; they always fit.
 
     What does not fit is left out in this order: earlier turns from the oldest on, sources from the last on,
-    the rest of the first source, the assistant's own instructions. Rules and question always stay.
+    of the last one that is left its weaker parts and then its end. If no source would be left, the
+    assistant's own words go, and then the middle of the question, with a note that it was left out.
+    Raises: ModelUnavailable when not even the rules fit.
     """
-    history = _usable(question.history)
-    while history and budget.cost(_messages(question, standalone_question, hits, history)) > budget.tokens:
-        history = _usable(history[1:])
-    kept = list(hits)
-    while (
-        len(kept) > 1 and budget.cost(_messages(question, standalone_question, kept, history)) > budget.tokens
-    ):
-        kept.pop()
-    kept = _shortened(question, standalone_question, kept, budget) if not history else kept
-    messages = _messages(question, standalone_question, kept, history)
-    if budget.cost(messages) > budget.tokens:
-        bare = Question(question.text, question.scope, not_found_message=question.not_found_message)
-        messages = _messages(bare, standalone_question, kept, ())
-    return Prompt(messages, len(kept))
+    without_source: Prompt | None = None
+    for asked in _ever_shorter(question, standalone_question, budget):
+        prompt = _fitting(asked, hits, budget)
+        if prompt is not None and (prompt.sources or not hits):
+            return prompt
+        without_source = without_source or prompt
+    if without_source is None:
+        raise ModelUnavailable(
+            f"The language model's context leaves {budget.tokens} tokens for a question, too few even for "
+            "the rules; raise LECTERN_LLM_CONTEXT_TOKENS."
+        )
+    return without_source
 
 
 def condense_messages(question: Question, budget: Budget) -> tuple[Message, ...]:
     """The messages that ask for the stand-alone form of a follow-up; the oldest turns go first."""
     turns = _usable(question.history)
+    text = _defused(question.text)
     while True:
-        messages = (Message("system", _CONDENSE), Message("user", _conversation(turns, question.text)))
-        if not turns or budget.cost(messages) <= budget.tokens:
+        messages = (Message("system", _CONDENSE), Message("user", _conversation(turns, text)))
+        if budget.cost(messages) <= budget.tokens or not (turns or text):
             return messages
+        if not turns:
+            text = _without_middle(text, budget.count(text) // 2, budget.count)
         turns = turns[1:]
 
 
@@ -164,19 +169,74 @@ def asked_messages(answer: str, budget: Budget) -> tuple[Message, ...]:
         chars //= 2
 
 
-def _messages(
-    question: Question, standalone_question: str, hits: Sequence[Hit], history: Sequence[Turn]
-) -> tuple[Message, ...]:
-    rules = _RULES.format(not_found=_one_line(question.not_found_message) or _DEFAULT_NOT_FOUND)
-    instructions = question.instructions.strip()
-    system = f"{rules}\n\nWho you are:\n{instructions}" if instructions else rules
-    turns = (Message(_ROLES[turn.role], turn.content) for turn in history)
-    sources = "\n\n".join(_source(number, hit) for number, hit in enumerate(hits, 1))
-    asked = question.text.strip()
-    if standalone_question.strip() != asked:
-        asked = f"{asked}\n(That is: {_one_line(standalone_question)})"
-    content = f"Sources:\n\n{sources or '(none)'}\n\nQuestion: {asked}"
-    return (Message("system", system), *turns, Message("user", content))
+class _Asked(Struct, frozen=True):
+    """A question with what stands around it in the prompt."""
+
+    text: str
+    standalone: str
+    history: tuple[Turn, ...] = ()
+    instructions: str = ""
+    not_found: str = _DEFAULT_NOT_FOUND
+
+    def messages(self, hits: Sequence[Hit]) -> tuple[Message, ...]:
+        """The messages with these sources."""
+        rules = _RULES.format(not_found=self.not_found)
+        system = f"{rules}\n\nWho you are:\n{self.instructions}" if self.instructions else rules
+        turns = (Message(_ROLES[turn.role], _defused(turn.content)) for turn in self.history)
+        sources = "\n\n".join(_source(number, hit) for number, hit in enumerate(hits, 1))
+        asked = self.text if self.standalone == self.text else f"{self.text}\n(That is: {self.standalone})"
+        content = f"Sources:\n\n{sources or '(none)'}\n\nQuestion: {asked}"
+        return (Message("system", system), *turns, Message("user", content))
+
+
+def _ever_shorter(question: Question, standalone_question: str, budget: Budget) -> Iterator[_Asked]:
+    """The question in full, without the assistant's own words, and cut to half of the room."""
+    text, standalone = _defused(question.text).strip(), _defused(standalone_question).strip()
+    asked = _Asked(text, text if standalone == text else _one_line(standalone))
+    yield replace(
+        asked,
+        history=_usable(question.history),
+        instructions=question.instructions.strip(),
+        not_found=_one_line(question.not_found_message) or _DEFAULT_NOT_FOUND,
+    )
+    yield asked
+    room = (budget.tokens - budget.cost(_Asked("", "").messages(()))) // 2
+    same = asked.standalone == asked.text
+    text = _without_middle(asked.text, room if same else room // 2, budget.count)
+    yield _Asked(text, text if same else _without_middle(asked.standalone, room // 2, budget.count))
+
+
+def _fitting(asked: _Asked, hits: Sequence[Hit], budget: Budget) -> Prompt | None:
+    """The prompt with as much of history and sources as fits, or None when nothing fits."""
+
+    def fits(sources: Sequence[Hit]) -> bool:
+        return budget.cost(asked.messages(sources)) <= budget.tokens
+
+    while asked.history and not fits(hits):
+        asked = replace(asked, history=_usable(asked.history[1:]))
+    kept = list(hits)
+    cut: Hit | None = None
+    while kept and not fits(kept):
+        cut = kept.pop()
+    if cut is not None and (short := _shortened(cut, lambda hit: fits([*kept, hit]), budget)):
+        kept.append(short)
+    return Prompt(asked.messages(kept), len(kept)) if fits(kept) else None
+
+
+def _without_middle(text: str, tokens: int, count: CountTokens) -> str:
+    """The text in as many tokens: of a longer one the beginning and the end, where a question may stand."""
+    if count(text) <= tokens:
+        return text
+    low, high = 0, len(text) // 2
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = count(_ends(text, middle)) <= tokens
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return _ends(text, low) if low else ""
+
+
+def _ends(text: str, characters: int) -> str:
+    return f"{text[:characters]} [... left out, too long ...] {text[len(text) - characters :]}"
 
 
 def _source(number: int, hit: Hit) -> str:
@@ -185,7 +245,7 @@ def _source(number: int, hit: Hit) -> str:
     if hit.page is not None:
         where.append(f"page {hit.page}")
     if hit.heading_path:
-        where.append(_one_line(_defused(" > ".join(hit.heading_path))))
+        where.append(_one_line(_defused(" > ".join(hit.heading_path)))[:_HEADING_CHARS])
     text = _defused(hit.text).strip()
     ticks = max((len(run) for run in re.findall(r"`{3,}", text)), default=2) + 1
     fence = "`" * ticks
@@ -197,18 +257,17 @@ def _defused(text: str) -> str:
     return _FORGED.sub(lambda match: match.group() + " ", _UNSEEN.sub("", text))
 
 
-def _shortened(question: Question, standalone_question: str, hits: list[Hit], budget: Budget) -> list[Hit]:
-    """The first hit cut to what still fits, by halving; none when next to nothing would be left."""
-    if not hits or budget.cost(_messages(question, standalone_question, hits, ())) <= budget.tokens:
-        return hits
-    low, high = 0, len(hits[0].text)
+def _shortened(hit: Hit, fits: Callable[[Hit], bool], budget: Budget) -> Hit | None:
+    """The best part of a source, or as much of its beginning as fits; None when next to nothing would."""
+    best = max(hit.parts, key=lambda part: part.score, default=hit)
+    if best is not hit and fits(best):
+        return best
+    low, high = 0, len(best.text)
     while low < high:
         middle = (low + high + 1) // 2
-        cut = [_cut(hits[0], middle)]
-        fits = budget.cost(_messages(question, standalone_question, cut, ())) <= budget.tokens
-        low, high = (middle, high) if fits else (low, middle - 1)
-    cut_hit = _cut(hits[0], low)
-    return [cut_hit] if budget.count(cut_hit.text) >= _FEWEST_SOURCE_TOKENS else []
+        low, high = (middle, high) if fits(_cut(best, middle)) else (low, middle - 1)
+    cut = _cut(best, low)
+    return cut if budget.count(cut.text) >= _FEWEST_SOURCE_TOKENS else None
 
 
 def _cut(hit: Hit, characters: int) -> Hit:
@@ -224,7 +283,7 @@ def _usable(history: Sequence[Turn]) -> tuple[Turn, ...]:
 
 
 def _conversation(turns: Sequence[Turn], last: str) -> str:
-    lines = [f"{turn.role}: {_one_line(turn.content)}" for turn in turns]
+    lines = [f"{turn.role}: {_one_line(_defused(turn.content))}" for turn in turns]
     return "\n".join(["Conversation:", *lines, "", f"Last question: {_one_line(last)}"])
 
 

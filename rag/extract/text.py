@@ -15,6 +15,7 @@ _FENCE = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)[ \t]*$|`[^`\n]+`", re.S | re.M
 _COMMENT_BLOCK = re.compile(r"\{%-?\s*comment\b.*?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.S)
 # A mark alone on its line, and a mark inside a line: the second may carry words that the sentence needs.
 _MARK_LINE = re.compile(r"^[ \t]*(?:\{%[^\n]{0,500}?%\}|\{\{[^\n]{0,500}?\}\})[ \t]*\n", re.M)
+_COMMENT = ("<!--", "-->")
 _MARK = re.compile(r"\{%.{0,500}?%\}|\{\{.{0,500}?\}\}", re.S)
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 
@@ -77,8 +78,19 @@ def _without_marks(text: str) -> str:
 
 
 def _unmarked(text: str) -> str:
-    without_blocks = _MARK_LINE.sub(_caption_of, _COMMENT_BLOCK.sub("", text))
+    without_blocks = _MARK_LINE.sub(_caption_of, _COMMENT_BLOCK.sub("", _without_comments(text)))
     return _MARK.sub(_words_of, without_blocks)
+
+
+def _without_comments(text: str) -> str:
+    """The text without HTML comments, which no reader of the page sees."""
+    opens, closes = _COMMENT
+    parts: list[str] = []
+    end = 0
+    while (start := text.find(opens, end)) >= 0 and (close := text.find(closes, start + len(opens))) >= 0:
+        parts.append(text[end:start])
+        end = close + len(closes)
+    return "".join([*parts, text[end:]])
 
 
 def _caption_of(mark: re.Match[str]) -> str:

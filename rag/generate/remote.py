@@ -1,6 +1,7 @@
 """The generator over an OpenAI-compatible server: vLLM, llama-server and the like."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +15,8 @@ from rag.prompt import Budget, Message, answer_prompt, condense_messages, conden
 
 _CONDENSE_TOKENS = 96
 _BUSY = (429, 503)
+_WORDS = re.compile(r"[A-Za-z]+")
+_BLANK_AND_WORD = re.compile(r" ?[A-Za-z]+")  # a tokenizer reads a word with the blank before it
 _CONNECT_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 120.0  # between two pieces; long prompts take their time
 
@@ -148,8 +151,17 @@ class RemoteGenerator:
 
 def estimated_tokens(text: str) -> int:
     """An upper estimate of a text's tokens, since the server's tokenizer is not known here."""
-    plain = sum(character.isascii() for character in text)
-    return (plain + 2) // 3 + (len(text) - plain)
+    words = sum((len(word) + 2) // 3 for word in _WORDS.findall(text))
+    return words + (sum(map(_halves, _BLANK_AND_WORD.sub("", text))) + 1) // 2
+
+
+def _halves(character: str) -> int:
+    """Half tokens: each digit and mark may be a token, what a tokenizer does not know is one a byte."""
+    if character.isascii() or (character.isalpha() and character < "\u0800"):
+        return 2
+    if "\u3000" <= character <= "\ud7af" or "\uf900" <= character <= "\uffef":
+        return 3  # Chinese, Japanese, Korean: a token or two
+    return 2 * len(character.encode("utf-8", "replace"))
 
 
 def _param(message: Message) -> ChatCompletionMessageParam:

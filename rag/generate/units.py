@@ -14,6 +14,7 @@ _SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|?[ \t]*")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _LINK_TARGET = re.compile(r"\]\([^)\s]*\)")
 _FOOTNOTE = re.compile(r"\[\d{1,3}\]")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _ASKS = re.compile(r"[?？][\"'”」』)]*\s*$")
 _ENDS = re.compile(r"[.!?:;。！？：；|][\"'”’»)\]」』）*_]*$")
 _KEY = re.compile(r"\w[\w ]{0,30}[:：]\s")
@@ -86,7 +87,11 @@ class Unit:
 
 
 def units_of(hit: Hit, place: int) -> list[Unit]:
-    """The quotable units of a hit in reading order; headings and questions only give context."""
+    """The quotable units of a hit in reading order; headings and questions only give context.
+
+    HTML comments are not for readers, so nothing of them is quoted.
+    """
+    unseen = [match.span() for match in _COMMENT.finditer(hit.text)]
     spans = _whole_sentences(hit.text)
     found: list[Unit] = []
     heading = before = header = ""
@@ -109,7 +114,8 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
         unit = Unit(hit, place, _with_items(hit.text, spans, index))
         unit.context, unit.before, unit.header = f"{unit.context} {heading}", before, header
         before = text
-        if not _ASKS.search(text) and any(character.isalnum() for character in text):
+        hidden = any(unit.start < last and first < unit.end for first, last in unseen)
+        if not hidden and not _ASKS.search(text) and any(character.isalnum() for character in text):
             found.append(unit)
     return found
 

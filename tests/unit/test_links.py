@@ -15,7 +15,8 @@ from rag.links import LinkCleaner, Sources
 from rag.passages import Hit
 
 TEXT = (
-    "Returns are due at noon. Read https://lib.example/rules?page=2 or [the guide](https://lib.example/guide). "
+    "Returns are due at noon. Read https://lib.example/rules?page=2 or "
+    "[the guide](https://lib.example/guide). "
     '<a href="https://lib.example/form">Form</a> ![map](/img/map.png) 詳見https://lib.example/規則。'
 )
 HITS = (Hit(1, UUID(int=1), "Loans", "https://lib.example/loans/", TEXT, 0, len(TEXT), 1, (), 1.0),)

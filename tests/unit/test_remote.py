@@ -198,4 +198,10 @@ async def test_a_follow_up_is_condensed_by_the_model(server: Server) -> None:
 
 def test_tokens_are_estimated_from_above() -> None:
     assert estimated_tokens("abc" * 10) == 10
-    assert estimated_tokens("病假") == 2
+    assert estimated_tokens("病假") == 3
+    assert estimated_tokens("a b of") == 3
+    assert estimated_tokens("0123456789") == 10
+    assert estimated_tokens("!?{}[]()||--") == 12
+    assert estimated_tokens("\U0001f600\U0001f468\u200d\U0001f469") >= 4 * 3
+    assert estimated_tokens("\n" * 7) == 7
+    assert estimated_tokens("\ud800") >= 1
