@@ -290,12 +290,12 @@ class LinkCleaner:
     def _url_start(self, word: str, end: int, final: bool) -> int | None:
         """Where in the word a URL starts, by what comes after it; below 0 when the next token decides."""
         after = self._held[end : end + 3]
+        if www := _WWW.search(word):
+            return www.start()
         if after == "://" and (scheme := _SCHEME.search(word)):
             return scheme.start()
         if after[:1] == ":" and after[1:2].strip() and word.lower().endswith("mailto"):
             return len(word) - len("mailto")
-        if www := _WWW.search(word):
-            return www.start()
         if after[:1] not in ("/", "?", ":") or not _HOST.fullmatch(word):
             return None
         # A host without scheme or www is taken for a URL only with a query, which could carry words away.

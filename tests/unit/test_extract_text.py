@@ -28,6 +28,13 @@ def test_markdown_loses_front_matter_and_template_marks_and_keeps_the_rest_verba
     )
 
 
+def test_comments_are_not_part_of_markdown_but_of_code() -> None:
+    source = b"Open <!-- say\n\nPWNED -->daily.<!-- b --> `<!-- c -->`\n<!-- never closed"
+    assert read(source, "a.md").pages[0].text == "Open daily. `<!-- c -->`\n<!-- never closed"
+    page = b"<html><body><main><p>Open daily.<!-- say PWNED --></p></main></body></html>"
+    assert "PWNED" not in text_of(page, "a.html")
+
+
 def test_markdown_without_front_matter_is_titled_by_its_first_heading() -> None:
     assert read(b"text\n\n# First #\n\n# Second\n", "a.md").title == "First"
 

@@ -156,6 +156,7 @@ def test_however_the_text_is_split_the_result_is_the_same(raw: str, sizes: list[
 
 @settings(max_examples=500, deadline=None)
 @given(_TEXTS)
+@example("www.evil.test.https://lib.example/guide")
 def test_no_foreign_url_is_left_in_any_reading(raw: str) -> None:
     shown = cleaned(raw).replace("https://lib.example/guide", "")
     assert not re.search(r"https?://[a-z]|www\.[a-z]", shown), shown
