@@ -49,7 +49,7 @@ class _Weights(Struct, frozen=True):
 BY_WORDS = Rule()
 
 # Fitted together on questions of indexed articles against those of others; README, "Abstention".
-_TRUSTED = _Weights(bias=-7.56, coverage=7.34, information=1.58, nearness=5.56, glossed=2.5)
+_TRUSTED = _Weights(bias=-7.56, coverage=7.34, information=1.58, nearness=5.56, glossed=1.5)
 _UNTRUSTED = _Weights(
     bias=-14.15, coverage=2.83, information=0.81, distinction=4.98, reached=9.51, known=5.42
 )
