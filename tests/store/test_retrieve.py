@@ -199,6 +199,12 @@ async def test_a_narrow_category_keeps_its_best_worded_chunks(
     assert {hit.title for hit in found.hits} == {"Page", "Fees"}
 
 
+async def test_terms_that_came_since_the_chunks_were_counted_weigh_little(library: Library) -> None:
+    await library.run("UPDATE lexicon_statistics SET chunks_count = 1, terms_count = 20")
+    found = await retriever(library).retrieve(library.pool, "of the library", scope(library))
+    assert found.hits
+
+
 async def test_questions_are_answered_while_documents_are_written(library: Library) -> None:
     asking = retriever(library)
 
