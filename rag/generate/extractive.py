@@ -33,6 +33,7 @@ class Weights(Struct, frozen=True):
     hit: float = 0.5
     keep: float = 0.8  # a further sentence must reach this share of the best one's score
     keep_elsewhere: float = 0.9  # the same, out of another hit
+    keep_antecedent: float = 0.5  # the same, if the best one refers back to it and may not answer alone
     keep_unlike: float = (
         0.95  # the same, if it lacks the number, date or name that the best one has; and for rows
     )
@@ -127,6 +128,8 @@ class ExtractiveGenerator:
         elsewhere = unit.chunk_id != first.chunk_id
         if elsewhere and unit.document_id == first.document_id and unit.document_start < first.document_start:
             return _NEVER
+        if unit.text == first.before and first.refers_back and not first.is_of_type:
+            return self._weights.keep_antecedent
         if (first.is_of_type and not unit.is_of_type) or (first.is_row and unit.is_row):
             return self._weights.keep_unlike
         return self._weights.keep_elsewhere if elsewhere else self._weights.keep

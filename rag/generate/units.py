@@ -19,6 +19,10 @@ _ASKS = re.compile(r"[?？][\"'”」』)]*\s*$")
 _ENDS = re.compile(r"[.!?:;。！？：；|][\"'”’»)\]」』）*_]*$")
 _KEY = re.compile(r"\w[\w ]{0,30}[:：]\s")
 _LEADS = re.compile(r"[:：]\s*$")
+_REFERS_BACK = re.compile(
+    r"(?:this|these|those|it|he|she|they|such|est[eao]s?|es[eo]s?|ell[ao]s?|él)\b|[他她它其這这此該该]",
+    re.IGNORECASE,
+)
 _MOST_ITEMS = 8
 _LONGEST_LIST = 700  # characters
 
@@ -49,6 +53,11 @@ class Unit:
     def is_block(self) -> bool:
         """Whether it stands on lines of its own."""
         return self.is_row or "\n" in self.shown or _ITEM.match(self.text) is not None
+
+    @property
+    def refers_back(self) -> bool:
+        """Whether it starts with a word for what the sentence before it names."""
+        return _REFERS_BACK.match(self.text) is not None
 
     @cached_property
     def shown(self) -> str:

@@ -237,3 +237,12 @@ def test_a_sentence_of_an_earlier_chunk_is_not_read_before_the_best_one() -> Non
     )
     assert text.startswith("Interns get twelve days of leave. [1]")
     assert citations[0].start >= 100
+
+
+def test_a_sentence_that_refers_back_is_quoted_with_the_one_before_it() -> None:
+    source = (
+        "Before a promotion employees must hold their grade for one year. "
+        "This is called the time-in-grade requirement. Lunch is at noon."
+    )
+    text, _ = answered("What is the time-in-grade requirement for a promotion?", hit(source))
+    assert text == source.replace(". This", ". [1] This").replace(" Lunch is at noon.", " [2]")
