@@ -10,6 +10,7 @@ from rag.passages import Hit
 
 JUDGED = 3  # the best passages tell whether the question is answered at all
 _TELLING_ENOUGH = 1.5  # times what picks one chunk of all: a rare name and one more word
+_FEW_CHUNKS = 30
 _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
 _BACKGROUND = slice(10, 30)  # of the candidates by BM25: they share what any passage shares with the question
 
@@ -157,7 +158,9 @@ def _characters(wording: Wording, foreign: frozenset[int]) -> tuple[_Word, ...]:
 def _word(wording: Wording, counted: set[str], forms: set[str]) -> _Word:
     """How telling it is follows from its commonest form: that one occurs wherever another does, or nearly."""
     df = max(wording.df.get(term, 0) for term in counted)
-    return _Word(frozenset(forms), math.log1p((wording.chunks_count - df + 0.5) / (df + 0.5)))
+    # In a handful of chunks an everyday word that none of them holds would outweigh all that they do hold.
+    chunks_count = max(wording.chunks_count, _FEW_CHUNKS)
+    return _Word(frozenset(forms), math.log1p((chunks_count - df + 0.5) / (df + 0.5)))
 
 
 def _foreign_words(wording: Wording, passages: str) -> frozenset[int]:
