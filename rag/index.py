@@ -296,10 +296,3 @@ def _owner(key: DocumentKey) -> dict[str, Any]:
 
 async def _all(connection: AsyncConnection[Any], name: str, parameters: dict[str, Any]) -> list[_Row]:
     return list(await (await connection.execute(Q[name], parameters)).fetchall())
-
-
-async def _one(connection: AsyncConnection[Any], name: str, parameters: dict[str, Any]) -> _Row:
-    row: _Row | None = await (await connection.execute(Q[name], parameters)).fetchone()
-    if row is None:
-        raise LookupError(f"{name}: no row")
-    return row
