@@ -72,6 +72,11 @@ def split(document: DocumentText, embedder: Embedder) -> tuple[Chunk, ...]:
     return tuple(chunks)
 
 
+def headed(head: str, text: str) -> str:
+    """The text with what stands above it, as it is embedded and counted."""
+    return f"{head}\n{text}" if head else text
+
+
 def headline(title: str, heading_path: Sequence[str], embedder: Embedder) -> str:
     """Title and headings as a chunk's vector has them before its text; at most a quarter of the limit."""
     parts: list[str] = []

@@ -20,7 +20,7 @@ from pgvector import HalfVector
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from rag.chunk import headline
+from rag.chunk import headed, headline
 from rag.embed import Embedder
 from rag.errors import RagError
 from rag.lexicon import language_of, terms
@@ -155,10 +155,10 @@ def _prepared(draft: Draft, embedder: Embedder, known: Collection[bytes]) -> Pre
         text_hash: chunk for text_hash, chunk in zip(hashes, chunks, strict=True) if text_hash not in known
     }
     heads = {path: headline(title, path, embedder) for path in {chunk.heading_path for chunk in chunks}}
-    vectors = embedder.embed([_headed(heads[chunk.heading_path], chunk) for chunk in fresh.values()])
+    vectors = embedder.embed([headed(heads[chunk.heading_path], chunk.text) for chunk in fresh.values()])
     language = language_of(draft.document.text)
     counts = {
-        text_hash: Counter(terms(_headed(_full_head(title, chunk), chunk), language))
+        text_hash: Counter(terms(headed(_full_head(title, chunk), chunk.text), language))
         for text_hash, chunk in zip(hashes, chunks, strict=True)
     }
     return Prepared(draft.key, chunks, hashes, counts, dict(zip(fresh, vectors, strict=True)))
@@ -166,10 +166,6 @@ def _prepared(draft: Draft, embedder: Embedder, known: Collection[bytes]) -> Pre
 
 def _full_head(title: str, chunk: Chunk) -> str:
     return "\n".join((title.replace("_", " "), *chunk.heading_path))
-
-
-def _headed(head: str, chunk: Chunk) -> str:
-    return f"{head}\n{chunk.text}" if head else chunk.text
 
 
 def _difference(

@@ -21,7 +21,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from rag import models
-from rag.chunk import headline
+from rag.chunk import headed, headline
 from rag.embed import Embedder, load_embedder
 from rag.errors import RagError
 from rag.sqlfile import queries_beside, with_constants
@@ -93,13 +93,13 @@ def embed_passages(embedder: Embedder, passages: Sequence[Passage]) -> NDArray[n
 def _windows(embedder: Embedder, passage: Passage) -> list[str]:
     """The texts that the passage's vector is made of: one where it fits the model, as it mostly does."""
     head = headline(passage.title, passage.heading_path, embedder)
-    whole = f"{head}\n{passage.text}" if head else passage.text
+    whole = headed(head, passage.text)
     counts = embedder.count_tokens([whole, head])
     if counts[0] <= embedder.max_tokens:
         return [whole]
     limit = max(1, embedder.max_tokens - counts[1] - 1)
     parts = _parts(passage.text, limit, embedder)
-    return [f"{head}\n{part}" if head else part for part in parts]
+    return [headed(head, part) for part in parts]
 
 
 def _parts(text: str, limit: int, embedder: Embedder) -> list[str]:

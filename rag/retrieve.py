@@ -361,20 +361,19 @@ def _first(ranking: Sequence[_Candidate], hits: Sequence[Hit], limit: int) -> tu
 async def _hits(
     connection: AsyncConnection[Any], ranking: Sequence[_Candidate], nearest: list[int], worded: list[int]
 ) -> tuple[Hit, ...]:
-    cursor = await connection.execute(Q["list_hits"], {"chunk_ids": [c.chunk_id for c in ranking]})
-    rows = {row[0]: _hit(row) for row in await cursor.fetchall()}
+    stored = await read_hits(connection, [candidate.chunk_id for candidate in ranking])
+    by_id = {candidate.chunk_id: candidate for candidate in ranking}
     dense_ranks = {chunk_id: rank for rank, chunk_id in enumerate(nearest, start=1)}
     lexical_ranks = {chunk_id: rank for rank, chunk_id in enumerate(worded, start=1)}
     return tuple(
         structs.replace(
-            rows[candidate.chunk_id],
-            dense_score=candidate.dense,
-            lexical_score=candidate.lexical,
-            dense_rank=dense_ranks.get(candidate.chunk_id),
-            lexical_rank=lexical_ranks.get(candidate.chunk_id),
+            hit,
+            dense_score=by_id[hit.chunk_id].dense,
+            lexical_score=by_id[hit.chunk_id].lexical,
+            dense_rank=dense_ranks.get(hit.chunk_id),
+            lexical_rank=lexical_ranks.get(hit.chunk_id),
         )
-        for candidate in ranking
-        if candidate.chunk_id in rows
+        for hit in stored
     )
 
 

@@ -194,7 +194,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         task = bar.add_task("")
 
         def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
+            bar.update(task, description=what, completed=done, total=total or None)
 
         yield tell
 

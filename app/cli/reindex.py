@@ -6,10 +6,8 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.cli.options import home_option, json_option, open_pool_of, settings_with
+from app.cli.options import home_option, json_option, open_pool_of, progress, settings_with
 from app.settings import Settings
 
 
@@ -53,16 +51,9 @@ def reindex_command(model: str | None, prune: bool, as_json: bool, home: Path | 
 async def _reindex(settings: Settings, model: str) -> dict[str, object]:
     from rag.engine import reindex
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
     began = time.monotonic()
     async with open_pool_of(settings) as pool:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("")
-
-            def tell(what: str, done: int, total: int) -> None:
-                bar.update(task, description=what, completed=done, total=total or None)
-
+        with progress() as tell:
             done = await reindex(pool, model, tell)
     figures: dict[str, object] = msgspec.to_builtins(done)
     return figures | {"seconds": round(time.monotonic() - began, 1)}

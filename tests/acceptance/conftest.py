@@ -4,17 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.installation import Installation
+from tests.acceptance.installation import Installation, running_installation
 
 
 @pytest.fixture(scope="session")
 def installation() -> Iterator[Installation]:
-    running = Installation()
-    try:
-        running.start()
+    with running_installation() as running:
         yield running
-    finally:
-        running.remove()
 
 
 @pytest.fixture(scope="session")

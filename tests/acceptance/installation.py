@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -147,3 +148,14 @@ class Installation:
         assert self._process is not None
         assert self._process.poll() is None, self.output
         return re.search(r"^Ctrl-C stops everything", self.output, re.MULTILINE) is not None
+
+
+@contextmanager
+def running_installation() -> Iterator[Installation]:
+    """An installation that is up, and gone at the end."""
+    installation = Installation()
+    try:
+        installation.start()
+        yield installation
+    finally:
+        installation.remove()

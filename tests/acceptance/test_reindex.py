@@ -13,7 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.installation import LECTERN, Installation, clean_environment, wait_for
+from tests.acceptance.installation import (
+    LECTERN,
+    Installation,
+    clean_environment,
+    running_installation,
+    wait_for,
+)
 from tests.tiny_model import DIMENSIONS, make_tiny_model
 
 _ROOMS = 700  # more than two batches of chunks
@@ -40,12 +46,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Installation]:
-    installation = Installation()
-    try:
-        installation.start()
+    with running_installation() as installation:
         yield installation
-    finally:
-        installation.remove()
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import Installation, wait_for
+from tests.acceptance.installation import Installation, running_installation, wait_for
 
 
 @pytest.fixture(scope="module")
 def victim() -> Iterator[Installation]:
-    installation = Installation()
-    try:
-        installation.start()
+    with running_installation() as installation:
         yield installation
-    finally:
-        installation.remove()
 
 
 @pytest.fixture(scope="module")
