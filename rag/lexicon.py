@@ -193,16 +193,32 @@ def terms(text: str, language: str | None = None) -> list[str]:
     return found
 
 
-def held_terms(text: str, wanted: Set[str], language: str | None = None) -> set[str]:
-    """Those of the wanted terms that are terms of the text, or beginnings of its words (`beginning_of`)."""
-    spoken = language or language_of(text) or "english"
-    held: set[str] = set()
-    for word in _words(text):
+class TermFinder:
+    """Says which of the wanted terms texts of one language hold; what a word gives is worked out once.
+
+    The beginning of a word (`beginning_of`) is found like a term.
+    """
+
+    def __init__(self, wanted: Set[str], language: str) -> None:
+        self._wanted = wanted
+        self._language = language
+        self._found: dict[str, frozenset[str]] = {}
+
+    def held(self, text: str) -> set[str]:
+        """Those of the wanted terms that are terms of the text, or beginnings of its words."""
+        held: set[str] = set()
+        for word in _words(text):
+            found = self._found.get(word)
+            if found is None:
+                found = self._found[word] = self._terms(word)
+            if found:
+                held |= found
+        return held
+
+    def _terms(self, word: str) -> frozenset[str]:
         if is_unspaced(word):
-            held.update(_pairs(word), word if len(word) > 1 else ())
-        else:
-            held.update((word, _stem(word, spoken), beginning_of(word)))
-    return held & wanted
+            return frozenset(self._wanted & {*_pairs(word), *(word if len(word) > 1 else ())})
+        return frozenset(self._wanted & {word, _stem(word, self._language), beginning_of(word)})
 
 
 def beginning_of(word: str) -> str:
@@ -245,12 +261,14 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _words(text: str) -> Iterator[str]:
+def _words(text: str) -> list[str]:
     folded = _THOUSANDS.sub("", fold(text))
     if "'" in folded or "\u2019" in folded:
         folded = _ELIDED.sub(" ", folded)
-    for word in (_ASCII_WORD if folded.isascii() else _WORD).findall(folded):
-        yield word if len(word) <= _MAX_TERM_CHARS or is_unspaced(word) else word[:_MAX_TERM_CHARS]
+    words = (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)
+    if max(map(len, words), default=0) <= _MAX_TERM_CHARS:
+        return words
+    return [word if is_unspaced(word) else word[:_MAX_TERM_CHARS] for word in words]
 
 
 def is_unspaced(word: str) -> bool:

@@ -18,8 +18,8 @@ class Postings(Struct, frozen=True):
     sent: bytes
 
 
-def best_worded(lists: Sequence[Postings], mean_terms: float) -> list[int]:
-    """The ids of all listed chunks, those with the highest BM25 over the lists first.
+def best_worded(lists: Sequence[Postings], mean_terms: float, most: int | None = None) -> list[int]:
+    """The ids of the listed chunks, or of the first `most`, those with the highest BM25 over the lists first.
 
     Source: Robertson and Zaragoza, The Probabilistic Relevance Framework (2009), 3.4.
     """
@@ -31,4 +31,8 @@ def best_worded(lists: Sequence[Postings], mean_terms: float) -> list[int]:
     shares = weights * tf / (tf + K1 * (1 - B + B * terms_count / mean_terms))
     chunk_ids, places = np.unique(entries >> 24, return_inverse=True)
     scores = np.bincount(places, shares, minlength=len(chunk_ids))
-    return [int(chunk_id) for chunk_id in chunk_ids[np.lexsort((chunk_ids, -scores))]]
+    if most is not None and most < len(scores):
+        among_best = scores >= np.partition(scores, -most)[-most]
+        chunk_ids, scores = chunk_ids[among_best], scores[among_best]
+    ranking: list[int] = chunk_ids[np.lexsort((chunk_ids, -scores))][:most].tolist()
+    return ranking

@@ -1,5 +1,6 @@
 """Connections: one asynchronous pool a process."""
 
+import select
 from typing import Any
 
 import psycopg
@@ -24,12 +25,23 @@ async def open_pool(url: str, *, max_size: int = 16, wait_s: float = 30.0) -> Po
         min_size=1,
         max_size=max_size,
         open=False,
-        check=AsyncConnectionPool.check_connection,
+        check=_check,
         configure=_configure,
         kwargs={"application_name": "lectern"},
     )
     await pool.open(wait=True, timeout=wait_s)
     return pool
+
+
+async def _check(connection: AsyncConnection[Any]) -> None:
+    """Raises where the server has closed the connection; asks it only if it said something unasked.
+
+    Asking each time would cost every use a round trip, and a server that goes away closes its sockets.
+    """
+    unasked = select.poll()
+    unasked.register(connection.fileno(), select.POLLIN)
+    if unasked.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 async def _configure(connection: AsyncConnection[Any]) -> None:

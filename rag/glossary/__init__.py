@@ -63,12 +63,19 @@ def gloss_for(question: str, texts: Sequence[str]) -> Gloss | None:
 
 def gloss(question: str) -> Gloss | None:
     """The question in English, or None when it is neither Spanish nor Chinese."""
+    language = language_to_gloss(question)
+    if language is None:
+        return None
+    asked = question[:_MOST_CHARS]
+    return Gloss(language, tuple((chinese if language == "chinese" else spanish).words_of(asked)))
+
+
+def language_to_gloss(question: str) -> str | None:
+    """`chinese`, `spanish`, or None where there is no glossary for the question; loads none."""
     asked = question[:_MOST_CHARS]
     if _CHINESE.search(asked):
-        return Gloss("chinese", tuple(chinese.words_of(asked)))
-    if _SPANISH_LETTERS.search(asked) or _is_spanish(asked):
-        return Gloss("spanish", tuple(spanish.words_of(asked)))
-    return None
+        return "chinese"
+    return "spanish" if _SPANISH_LETTERS.search(asked) or _is_spanish(asked) else None
 
 
 def _speaks(language: str, text: str) -> bool:

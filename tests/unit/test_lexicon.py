@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.lexicon import asked_terms, fold, held_terms, language_of, sentences, terms
+from rag.lexicon import TermFinder, asked_terms, fold, language_of, sentences, terms
 
 
 def meet(question: str, text: str) -> bool:
@@ -162,7 +162,8 @@ WESTERN = st.text(st.characters(codec="cp1252"))
 def test_the_terms_held_of_those_wanted_are_those_of_the_text(text: str) -> None:
     found = set(terms(text, "spanish"))
     wanted = set(sorted(found)[::2]) | {"absent"}
-    assert held_terms(text, wanted, "spanish") == wanted - {"absent"}
+    finder = TermFinder(wanted, "spanish")
+    assert finder.held(text) == wanted - {"absent"} == finder.held(text)
 
 
 @given(text=WESTERN)

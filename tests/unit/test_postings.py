@@ -4,6 +4,8 @@ import struct
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rag.postings import K1, B, Postings, best_worded
 
@@ -38,6 +40,17 @@ def test_chunks_of_one_score_come_in_the_order_of_their_ids() -> None:
         9,
         12,
     ]
+
+
+@given(
+    entries=st.dictionaries(st.integers(1, 60), st.tuples(st.integers(1, 3), st.integers(1, 4))),
+    most=st.integers(1, 70),
+)
+def test_the_first_of_the_ranking_are_those_of_all_of_it(
+    entries: dict[int, tuple[int, int]], most: int
+) -> None:
+    listed = [postings(1.0, [(chunk, *entry) for chunk, entry in sorted(entries.items())])]
+    assert best_worded(listed, MEAN, most) == best_worded(listed, MEAN)[:most]
 
 
 @pytest.mark.parametrize("lists", [[], [postings(1.0, [])]])
