@@ -1,7 +1,9 @@
 """Measures: question sets put to a bench, and what came of it as figures."""
 
 import re
-from collections.abc import Callable
+import statistics
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -29,6 +31,8 @@ from rag.passages import DocumentText, Span
 
 # Chunks asked for, so that a hundred documents are among them.
 _BEIR_CHUNKS = 300
+_TIMED = 200  # questions that are asked again for the clock,
+_HITS = 8  # with as many hits as an answer is made from
 Tell = Callable[[str, int, int], None]
 Figures = dict[str, float]
 
@@ -133,7 +137,7 @@ async def _measure_beir(bench: Bench, beir: Beir, course: Course) -> Figures:
         "recall@100": mean(recalls),
         "mrr@10": mean(ranks),
         "queries": len(queries),
-    }
+    } | await _times(bench, [query.text for query in queries], course)
 
 
 async def _index_squad(bench: Bench, squad: Squad, course: Course) -> list[_Asked]:
@@ -168,7 +172,21 @@ async def _measure_ranks(bench: Bench, asked: list[_Asked], course: Course) -> F
         "hit@5": mean([any(hits[:5]) for hits in ranks]),
         "mrr@10": mean([reciprocal_rank(10, hits) for hits in ranks]),
         "questions": len(asked),
-    }
+    } | await _times(bench, [each.question for each in asked], course)
+
+
+async def _times(bench: Bench, questions: Sequence[str], course: Course) -> Figures:
+    """The milliseconds that a question takes one after another, embedding included."""
+    took = []
+    for done, question in enumerate(questions[:_TIMED]):
+        course.tell("timing", done, min(_TIMED, len(questions)))
+        began = time.perf_counter()
+        await bench.retrieve(question, limit=_HITS, only=course.only)
+        took.append((time.perf_counter() - began) * 1000)
+    if not took:
+        return {}
+    p95 = sorted(took)[min(len(took) - 1, round(0.95 * len(took)))]
+    return {"p50_ms": round(statistics.median(took), 1), "p95_ms": round(p95, 1)}
 
 
 async def _index_files(bench: Bench, files: FileSet, course: Course) -> list[_Asked]:
