@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from torch import Tensor, dtype
 
 _BATCH_TOKENS = 1_024  # README, "Speed": measured from 512 to 8,192
+_EXACT_TOKENS = 32  # README, "Speed": most questions; each length costs memory
 _Step = Callable[["Tensor"], "Tensor"]
+_Sum = Callable[["Tensor", "Tensor"], "Tensor"]
 
 
 class _Layer(Struct, frozen=True):
-    """One transformer layer: products of weights take the encoder's precision, all else is float32."""
+    """One transformer layer; all in the encoder's precision, but oneDNN and the norms sum in float32."""
 
     attend: _Step
-    project: _Step
+    project: _Sum
     attended: _Step
     widen: _Step
-    narrow: _Step
+    narrow: _Sum
     leave: _Step
 
 
@@ -39,6 +41,7 @@ class BertEncoder:
         import torch
 
         self._compute = compute
+        self._sdpa = torch.nn.functional.scaled_dot_product_attention
         self._heads = int(bert.config.num_attention_heads)
         with torch.inference_mode():
             parts = bert.embeddings
@@ -62,47 +65,44 @@ class BertEncoder:
 
     def _run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         import torch
-        from torch.nn.functional import embedding, normalize
 
         tokens = sum(map(len, ids))
         # What fills the row up is texts of one token, which nobody reads.
         texts = [*ids, *[[0]] * (row_tokens(tokens) - tokens)]
         runs = [(length, len(list(run))) for length, run in groupby(map(len, texts))]
-        words = torch.tensor([token for text in texts for token in text])
-        places = torch.tensor([place for text in texts for place in range(len(text))])
-        state = self._enter(embedding(words, self._words) + embedding(places, self._places))
+        words = torch.embedding(self._words, torch.tensor([token for text in texts for token in text]))
+        places = torch.cat([self._places[: len(text)] for text in texts])
+        state = self._enter(words + places).to(self._compute)
         for layer in self._layers:
-            mixed = self._attention(layer.attend(state.to(self._compute)).float(), runs)
-            state = layer.attended(state + layer.project(mixed.to(self._compute)))
-            state = layer.leave(state + layer.narrow(layer.widen(state.to(self._compute))))
-        sizes = [length * count for length, count in runs]
-        means = [
-            part.view(count, length, -1).mean(1)
-            for part, (length, count) in zip(state.split_with_sizes(sizes), runs, strict=True)
-        ]
-        unit: NDArray[np.float32] = normalize(torch.cat(means)[: len(ids)]).numpy()
+            mixed = self._attention(layer.attend(state), runs)
+            state = layer.attended(layer.project(mixed, state))
+            state = layer.leave(layer.narrow(layer.widen(state), state))
+        means = torch.cat([part.mean(1, dtype=torch.float32) for part in _parts(state, runs)])[: len(ids)]
+        unit: NDArray[np.float32] = (means / torch.linalg.vector_norm(means, dim=1, keepdim=True)).numpy()
         return unit
 
     def _attention(self, mixed: "Tensor", runs: Sequence[tuple[int, int]]) -> "Tensor":
         """Shape: (tokens, 3 * dimensions) -> (tokens, dimensions)."""
         import torch
-        from torch.nn.functional import scaled_dot_product_attention
 
-        parts = []
-        for part, (length, count) in zip(
-            mixed.split_with_sizes([length * count for length, count in runs]), runs, strict=True
-        ):
-            heads = part.view(count, length, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
-            seen = scaled_dot_product_attention(heads[0], heads[1], heads[2])
-            parts.append(seen.transpose(1, 2).reshape(count * length, -1))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        seen = [self._seen(part) for part in _parts(mixed.float(), runs)]
+        return (seen[0] if len(seen) == 1 else torch.cat(seen)).to(self._compute)
+
+    def _seen(self, mixed: "Tensor") -> "Tensor":
+        """Shape: (texts, length, 3 * dimensions) -> (texts * length, dimensions)."""
+        count, length, width = mixed.shape
+        heads = mixed.view(count, length, 3 * self._heads, -1).transpose(1, 2)
+        query, key, value = heads.chunk(3, 1)
+        return self._sdpa(query, key, value).transpose(1, 2).reshape(count * length, width // 3)
 
 
 def row_tokens(tokens: int) -> int:
-    """How long a row of tokens is made: an eighth longer at the most, or up to the next multiple of 8.
+    """How long a row of tokens is made: a short one as it is, a longer one an eighth longer at the most.
 
     oneDNN keeps a program for each length that it meets, up to a thousand of them and a gigabyte.
     """
+    if tokens <= _EXACT_TOKENS:
+        return tokens
     step = max(8, 1 << max(0, (tokens - 1).bit_length() - 4))
     return -(-tokens // step) * step
 
@@ -162,10 +162,10 @@ def _layer(layer: Any, compute: "dtype") -> _Layer:
     bias = torch.cat([part.bias for part in inputs])
     return _Layer(
         attend=_product(weight, bias, compute),
-        project=_product(output.dense.weight, output.dense.bias, compute),
+        project=_sum(output.dense, compute),
         attended=_norm(output.LayerNorm),
         widen=_product(layer.intermediate.dense.weight, layer.intermediate.dense.bias, compute, "gelu"),
-        narrow=_product(layer.output.dense.weight, layer.output.dense.bias, compute),
+        narrow=_sum(layer.output.dense, compute),
         leave=_norm(layer.output.LayerNorm),
     )
 
@@ -174,15 +174,40 @@ def _product(weight: "Tensor", bias: "Tensor", compute: "dtype", activation: str
     """The product with a weight that oneDNN has laid out; such weights are what torch.compile freezes to."""
     import torch
 
-    oned = torch.ops.mkldnn
-    laid_out = oned._reorder_linear_weight(weight.to(compute).contiguous(), None)
-    added = bias.to(compute)
-    run = oned._linear_pointwise.default
+    laid_out, added = _laid_out(weight, compute), bias.to(compute)
+    run = torch.ops.mkldnn._linear_pointwise.default
     return lambda state: run(state, laid_out, added, activation, [], "none")
 
 
+def _sum(dense: Any, compute: "dtype") -> _Sum:
+    """The product with a weight, added to what stood before."""
+    import torch
+
+    laid_out, added = _laid_out(dense.weight, compute), dense.bias.to(compute)
+    run = torch.ops.mkldnn._linear_pointwise.binary
+    return lambda state, before: run(state, before, laid_out, added, "add")
+
+
+def _laid_out(weight: "Tensor", compute: "dtype") -> "Tensor":
+    import torch
+
+    laid_out: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.to(compute).contiguous(), None)
+    return laid_out
+
+
 def _norm(norm: Any) -> _Step:
-    from torch.nn.functional import layer_norm
+    import torch
 
     weight, bias, shape, eps = norm.weight, norm.bias, norm.normalized_shape, norm.eps
-    return lambda state: layer_norm(state, shape, weight, bias, eps)
+    return lambda state: torch.layer_norm(state, shape, weight, bias, eps)
+
+
+def _parts(state: "Tensor", runs: Sequence[tuple[int, int]]) -> "list[Tensor]":
+    """Texts of equal length together.
+
+    Shape: (tokens, n) -> (texts, length, n) each.
+    """
+    if len(runs) == 1:
+        return [state.view(runs[0][1], runs[0][0], -1)]
+    parts = state.split_with_sizes([length * count for length, count in runs])
+    return [part.view(count, length, -1) for part, (length, count) in zip(parts, runs, strict=True)]

@@ -93,10 +93,20 @@ def test_another_bert_gives_what_its_encode_gives(tmp_path: Path, pooling: str, 
     assert (tiny.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
 
 
+def test_a_text_alone_gives_what_it_gives_among_others(embedder: Embedder) -> None:
+    texts = ["and peace " * (length // 2) + "war" * (length % 2) for length in range(40)]
+    alone = np.concatenate([embedder.embed([text]) for text in texts])
+    assert (alone * embedder.embed(texts)).sum(axis=1).min() > 0.9999
+
+
 def test_rows_of_tokens_have_few_lengths_and_little_waste() -> None:
     rows = {tokens: row_tokens(tokens) for tokens in range(1, 1_025)}
-    assert len(set(rows.values())) <= 40
+    assert len(set(rows.values())) <= 70
     assert all(tokens <= row <= max(tokens * 9 / 8, tokens + 7) for tokens, row in rows.items())
+
+
+def test_a_row_as_short_as_most_questions_is_not_filled_up() -> None:
+    assert all(row_tokens(tokens) == tokens for tokens in range(1, 33))
 
 
 def test_a_bert_with_weights_of_another_form_is_left_to_the_library(embedder: Embedder) -> None:
