@@ -8,6 +8,7 @@ import click
 _SUBJECTS = {
     "embed": "bench_embed",
     "ingest": "bench_ingest",
+    "memory": "bench_memory",
     "retrieval": "bench_retrieval",
 }
 
@@ -28,7 +29,7 @@ class _Subjects(click.Group):
 
 @click.group(cls=_Subjects)
 def main() -> None:
-    """Measure speed as ratios within one run."""
+    """Measure speed as ratios within one run, and memory."""
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ _CHANGE = "The ferry to the northern archive leaves at a quarter past nine."
 
 
 class Queue:
-    """A job queue whose jobs are done here, one after the other."""
+    """A job queue whose jobs are done here."""
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
@@ -52,12 +52,15 @@ class Queue:
         """Forgets what is left."""
         self._jobs.clear()
 
-    async def work_off(self, house: House) -> float:
+    async def work_off(self, house: House, at_once: int = 1) -> float:
         """The seconds that the jobs took."""
         began = time.perf_counter()
+        await asyncio.gather(*(self._work(house) for _ in range(at_once)))
+        return time.perf_counter() - began
+
+    async def _work(self, house: House) -> None:
         while self._jobs:
             await run_job(house, self._jobs.pop(0).id, sync_source)
-        return time.perf_counter() - began
 
 
 class Site(Struct, frozen=True):
@@ -102,7 +105,7 @@ async def _measure(folder: Path, files: int, pages: int) -> dict[str, float]:
     parts = random.Random(7)  # noqa: S311 - a document that is the same in every run
     known = [text[start:end] for text in handbook_chunks(embedder) for start, end in sentences(text)]
     leaves = [" ".join(parts.sample(known, _SENTENCES_PER_PAGE)).replace("\n", " ") for _ in range(pages)]
-    async with _open_site(folder, encode_with(embedder)) as site:
+    async with open_site(folder, encode_with(embedder)) as site:
         figures = await _handbook(site, files)
         for name, write in (("large.md", _write_markdown), ("large.pdf", _write_pdf)):
             await asyncio.to_thread(write, folder / name, leaves)
@@ -115,7 +118,8 @@ async def _measure(folder: Path, files: int, pages: int) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _open_site(folder: Path, encode: Embed) -> AsyncIterator[Site]:
+async def open_site(folder: Path, encode: Embed) -> AsyncIterator[Site]:
+    """A house on a database of its own in the folder, with an empty knowledge base."""
     settings = settings_with(folder / "home")
     with database(settings) as opened:
         queue = Queue()
@@ -155,7 +159,7 @@ async def _first(site: Site, path: Path, name: str) -> dict[str, float]:
     """A first sync, from files on disk to the index, beside the bare embedder over the same chunks."""
     before = await _stored(site)
     began = time.perf_counter()
-    await _add(site, path)
+    await add(site, path)
     sync_s = await site.queue.work_off(site.house)
     ingest_s = time.perf_counter() - began
     texts = (await _stored(site, before.ids)).texts
@@ -177,7 +181,7 @@ async def _changed(site: Site, path: Path, name: str) -> dict[str, float]:
     """What a sync does after one line of the document changed."""
     before = await _stored(site)
     began = time.perf_counter()
-    await _add(site, path)
+    await add(site, path)
     await site.queue.work_off(site.house)
     changed_s = time.perf_counter() - began
     after = await _stored(site)
@@ -189,7 +193,11 @@ async def _changed(site: Site, path: Path, name: str) -> dict[str, float]:
     return _told({f"{name}_{key}": figure for key, figure in figures.items()})
 
 
-async def _add(site: Site, path: Path) -> None:
+async def add(site: Site, path: Path) -> None:
+    """Queues a sync of each file.
+
+    Raises: click.ClickException when one is not taken.
+    """
     async for added in add_path(site.house, site.target, path):
         if added.error:
             raise click.ClickException(f"{added.name}: {added.error}")
