@@ -63,6 +63,13 @@ class Embedder(Protocol):
     def readability(self, text: str) -> float:
         """From 0 to 1, how well the model's vocabulary reads the text."""
 
+    def gloss_readability(self, text: str) -> float | None:
+        """The same of the gloss that is embedded in its place; None for a text embedded as it stands."""
+
+    @property
+    def plain(self) -> "Embedder":
+        """What embeds every text as it stands."""
+
 
 def load_embedder(model: str = "") -> Embedder:
     """The embedder of a model folder or hub id; of the bundled model when `model` is empty.
@@ -163,6 +170,14 @@ class SentenceEmbedder:
             if token != self._unknown:
                 read += len(letters) * self._worth(letters[0], pieces[word])
         return read / total if total else 0.0
+
+    def gloss_readability(self, text: str) -> None:
+        """None: every text is embedded as it stands."""
+
+    @property
+    def plain(self) -> Embedder:
+        """Itself."""
+        return self
 
     def _worth(self, letter: str, pieces: int) -> float:
         script = _script(letter)

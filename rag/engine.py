@@ -16,13 +16,14 @@ from rag.chunk import split
 from rag.cite import Citer
 from rag.condense import standalone
 from rag.embed import DEFAULT_MODEL as DEFAULT_MODEL
-from rag.embed import Embedder, load_embedder
+from rag.embed import Embedder
 from rag.errors import ModelBusy, ModelSwitched, ModelUnavailable
 from rag.events import AnswerEvent, Cited, Failed, Finished, Retrieved, Started, Token, Usage
 from rag.extract import Extractor
 from rag.generate import Generator
 from rag.generate.extractive import ExtractiveGenerator
 from rag.generate.llama import LlamaGenerator
+from rag.glossing import load_glossing_embedder
 from rag.index import DocumentKey as DocumentKey
 from rag.index import Draft, Prepared
 from rag.judge import ModelJudge, WordJudge
@@ -74,7 +75,7 @@ def load_models(spec: ModelSpec) -> Models:
 
     Raises: ModelUnavailable when one can't be loaded.
     """
-    embedder = load_embedder(spec.embedding_model)
+    embedder = load_glossing_embedder(spec.embedding_model)
     generator = _load_model(spec, spec.llm) if spec.llm else ExtractiveGenerator(embedder)
     return Models(embedder, generator, Extractor(), _load_model(spec, spec.judge) if spec.judge else None)
 
@@ -263,7 +264,7 @@ async def _open_serving(pool: Pool, parts: Models, setting: str) -> Engine:
     reason = ""
     for _ in range(_LOADS):
         location = await _serving_location(pool, setting)
-        embedder = await asyncio.to_thread(load_embedder, location)
+        embedder = await asyncio.to_thread(load_glossing_embedder, location)
         generator = parts.generator
         if isinstance(generator, ExtractiveGenerator):
             generator = ExtractiveGenerator(embedder)

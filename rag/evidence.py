@@ -12,6 +12,7 @@ JUDGED = 3  # the best passages tell whether the question is answered at all
 _TELLING_ENOUGH = 1.5  # times what picks one chunk of all: a rare name and one more word
 _FEW_CHUNKS = 30
 _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
+_GLOSS_WORTH = 0.65  # against a text written in English; README, "Glossed texts"
 _BACKGROUND = slice(10, 30)  # of the candidates by BM25: they share what any passage shares with the question
 
 
@@ -77,6 +78,11 @@ class _Words(Struct, frozen=True):
 def trust_in_reading(readability: float) -> float:
     """From 0 to 1, how much a vector counts whose text was read so well."""
     return min(1.0, max(0.0, (readability - _UNREAD) / (_READ - _UNREAD)))
+
+
+def trust_in_gloss(readability: float) -> float:
+    """From 0 to 1, how much a vector counts among words that is of a gloss read so well."""
+    return trust_in_reading(_GLOSS_WORTH * readability)
 
 
 def weigh(wording: Wording, hits: Sequence[Hit], lexical: Sequence[float], readable: float) -> Evidence:

@@ -29,7 +29,7 @@ Pool = AsyncConnectionPool[AsyncConnection[Any]]
 MAX_DIMENSIONS = 4000  # what pgvector's HNSW takes of half-precision vectors
 _PROBE = "The quick brown fox, 42 years old, reads: ¿qué? 你好"
 _SAME = 0.999  # cosine of probes: another runtime or precision gives the same vectors, other weights do not
-_EDITION = 1  # of the calibration; a higher one has every model calibrated anew when it is next opened
+_EDITION = 2  # of the calibration; a higher one has every model calibrated anew when it is next opened
 
 
 class Serving(Struct, frozen=True):

@@ -22,8 +22,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from rag import models
 from rag.chunk import headed, headline
-from rag.embed import Embedder, load_embedder
+from rag.embed import Embedder
 from rag.errors import RagError
+from rag.glossing import load_glossing_embedder
 from rag.sqlfile import queries_beside, with_constants
 
 Q = queries_beside(__file__)
@@ -262,7 +263,7 @@ async def reindex(pool: Pool, model: str, tell: Tell) -> Reindexed:
     async with only_one(pool) as session:
         tell("loading the model", 0, 0)
         location = models.place_of(model).location
-        embedder = await asyncio.to_thread(load_embedder, location)
+        embedder = await asyncio.to_thread(load_glossing_embedder, location)
         tell("calibrating", 0, 0)
         enlisted = await models.enlist(pool, embedder, location)
         return await Reindexer(pool, session, embedder, enlisted.id, tell).run()

@@ -2,7 +2,7 @@
 
 import math
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from rag.evidence import Evidence
 
@@ -13,12 +13,19 @@ class Rule(Struct, frozen=True):
     """What an embedder's cosines are worth: `calibrate` finds it.
 
     `matching` is its usual cosine of a question to the passage that answers it, `unrelated` that to the
-    nearest of some others; `trust`, 0 to 1, says how well it tells the two apart.
+    nearest of some others; `trust`, 0 to 1, says how well it tells the two apart. Glosses have a scale of
+    their own, where some languages are glossed.
     """
 
     trust: float = 0.0
     unrelated: float = 0.0
     matching: float = 1.0
+    glossed_unrelated: float = 0.0
+    glossed_matching: float = 1.0
+
+    def of_glosses(self) -> "Rule":
+        """The rule for a question whose gloss was embedded."""
+        return structs.replace(self, unrelated=self.glossed_unrelated, matching=self.glossed_matching)
 
 
 class _Weights(Struct, frozen=True):

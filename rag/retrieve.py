@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from rag.embed import Embedder
-from rag.evidence import trust_in_reading, weigh
+from rag.evidence import trust_in_gloss, trust_in_reading, weigh
 from rag.glossary import gloss_for, language_to_gloss
 from rag.lexicon import asked_terms, language_of
 from rag.passages import Hit, Scope
@@ -64,10 +64,12 @@ class _Candidate(Struct, frozen=True):
 
 
 class _Read(Struct, frozen=True):
-    """The question as the embedder reads it."""
+    """The question as the embedder reads it: what its vector counts among words, and what as evidence."""
 
     vector: NDArray[np.float32]
-    readable: float
+    weight: float
+    trust: float
+    rule: Rule
 
 
 class _Plan(Struct, frozen=True):
@@ -128,22 +130,25 @@ class Retriever:
     async def _retrieve(self, pool: Pool, asked: Asked, scope: Scope, *, limit: int, only: Only) -> Retrieval:
         # Before a connection is taken: while the model runs, none is held.
         read = await asyncio.to_thread(self._read, asked.text)
-        plan = _Plan(only, limit, weights_for(read.readable, self._unrelated or 0.0))
+        plan = _Plan(only, limit, weights_for(read.weight, self._unrelated or 0.0))
         async with pool.connection() as connection:
             found = await self._find(connection, asked, scope, read, plan)
             candidates = await self._complete(connection, found, read, plan)
         words = found.known.asked_words(language_of(asked.text)) if only == "fused" else None
         hits = _ranked(candidates, plan, words)
         lexical = [each.lexical for each in candidates]
-        evidence = weigh(found.known.of(asked), hits, lexical, read.readable)
-        relevance = relevance_of(evidence, self._rule)
+        evidence = weigh(found.known.of(asked), hits, lexical, read.trust)
+        relevance = relevance_of(evidence, read.rule)
         return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
 
     def _read(self, question: str) -> _Read:
         if self._unrelated is None:
             self._unrelated = _mean_cosine(self._embedder.embed(_UNRELATED))
-        readable = trust_in_reading(self._embedder.readability(question))
-        return _Read(self._embedder.embed([question])[0], readable)
+        vector = self._embedder.embed([question])[0]
+        trust = trust_in_reading(self._embedder.readability(question))
+        if (glossed := self._embedder.gloss_readability(question)) is None:
+            return _Read(vector, trust, trust, self._rule)
+        return _Read(vector, trust_in_gloss(glossed), trust, self._rule.of_glosses())
 
     async def _find(
         self, connection: AsyncConnection[Any], asked: Asked, scope: Scope, read: _Read, plan: _Plan

@@ -54,6 +54,14 @@ class HashEmbedder:
         """1 for a text with a word in it, else 0: this embedder reads every language alike."""
         return 1.0 if any(character.isalnum() for character in text) else 0.0
 
+    def gloss_readability(self, text: str) -> None:
+        """None: every text is embedded as it stands."""
+
+    @property
+    def plain(self) -> "HashEmbedder":
+        """Itself."""
+        return self
+
     def _fill(self, vector: NDArray[np.float32], text: str) -> None:
         words = {_folded(match.group()) for match in list(_TOKEN.finditer(text))[: self.max_tokens]}
         for word in sorted(words):

@@ -15,7 +15,9 @@ from rag.lexicon import AskedTerm, asked_terms
 from rag.support import WordUnit, spoken_in, word_units
 
 _MOST_CHARS = 1000  # a pasted text is no question
+_MOST_TEXT_CHARS = 4000  # more than a vector holds
 _CHINESE = re.compile("[\u3400-\u9fff]")
+_JAPANESE_KOREAN = re.compile("[\u3040-\u30ff\uac00-\ud7af]")
 _SPANISH_LETTERS = re.compile("[¿¡ñÑ]")
 _JUDGED = 3  # texts whose language is looked at
 _LATER_MEANING = 0.8  # what each further meaning of a word weighs against the one before it
@@ -76,6 +78,23 @@ def language_to_gloss(question: str) -> str | None:
     if _CHINESE.search(asked):
         return "chinese"
     return "spanish" if _SPANISH_LETTERS.search(asked) or _is_spanish(asked) else None
+
+
+def gloss_of_text(text: str, languages: frozenset[str]) -> Gloss | None:
+    """A text or question in English, or None when it is mostly in none of these languages."""
+    some = text[:_MOST_TEXT_CHARS]
+    if "chinese" in languages and _is_chinese(some):
+        return Gloss("chinese", tuple(chinese.words_of(some)))
+    if "spanish" in languages and ("¿" in some or _is_spanish(some)):
+        return Gloss("spanish", tuple(spanish.words_of(some)))
+    return None
+
+
+def _is_chinese(text: str) -> bool:
+    if text.isascii() or spoken_in(text) != "cjk":
+        return False
+    # Japanese is written with Chinese characters too, but never with them alone.
+    return len(_CHINESE.findall(text)) > 10 * len(_JAPANESE_KOREAN.findall(text))
 
 
 def _speaks(language: str, text: str) -> bool:

