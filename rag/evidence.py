@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from uuid import UUID
 
 from msgspec import Struct
 
-from rag.lexicon import AskedTerm, is_unspaced, language_of, names_nothing, sentences, terms
+from rag.lexicon import AskedTerm, asked_terms, is_unspaced, language_of, names_nothing, sentences, terms
 from rag.passages import Hit
 
 JUDGED = 3  # the best passages tell whether the question is answered at all
@@ -13,6 +15,7 @@ _TELLING_ENOUGH = 1.5  # times what picks one chunk of all: a rare name and one 
 _FEW_CHUNKS = 30
 _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
 _GLOSS_WORTH = 0.65  # against a text written in English; README, "Glossed texts"
+_AGREEING = 8  # hits, of which those of one document count
 _BACKGROUND = slice(10, 30)  # of the candidates by BM25: they share what any passage shares with the question
 
 
@@ -27,6 +30,9 @@ class Evidence(Struct, frozen=True):
     - known: the share of the telling words, by idf, that the scope knows at all
     - readable: how far the embedder reads the question, 0 to 1
     - glossed: whether the question was put into the passages' language, which costs it words
+    - together: the share of the first hits that lie in the document of the best one, where documents are long
+    - lead: how far the best document's BM25 stands above that of the next document, 0 to 1
+    - named: how fully the question names a title or heading of the best passages, and how telling that is
     """
 
     coverage: float
@@ -37,6 +43,9 @@ class Evidence(Struct, frozen=True):
     known: float
     readable: float
     glossed: bool = False
+    together: float = 0.0
+    lead: float = 0.0
+    named: float = 0.0
 
 
 class Wording(Struct, frozen=True):
@@ -103,6 +112,9 @@ def weigh(wording: Wording, hits: Sequence[Hit], lexical: Sequence[float], reada
         known=words.share(known),
         readable=readable,
         glossed=wording.glossed,
+        together=_together(hits[:_AGREEING]),
+        lead=_lead(hits[:_AGREEING]),
+        named=max((_named(wording, words, heading) for heading in _headings(judged)), default=0.0),
     )
 
 
@@ -112,6 +124,46 @@ def sentence_terms(hit: Hit, fallback: str | None) -> list[frozenset[str]]:
     headings = frozenset(terms("\n".join((hit.title, *hit.heading_path)), language))
     spans = sentences(hit.text)
     return [headings.union(terms(hit.text[start:end], language)) for start, end in spans] or [headings]
+
+
+def _together(hits: Sequence[Hit]) -> float:
+    """A hit that begins its document may be all of it: then half of them need not lie elsewhere."""
+    if not hits:
+        return 0.0
+    agreeing = sum(hit.document_id == hits[0].document_id for hit in hits)
+    return max(agreeing, 0.5 * sum(hit.start == 0 for hit in hits)) / len(hits)
+
+
+def _lead(hits: Sequence[Hit]) -> float:
+    best: dict[UUID, float] = {}
+    for hit in hits:
+        best[hit.document_id] = max(best.get(hit.document_id, 0.0), hit.lexical_score or 0.0)
+    first, second, *_ = [*sorted(best.values(), reverse=True), 0.0, 0.0]
+    return (first - second) / first if first and len(best) > 1 else 0.0
+
+
+def _headings(hits: Sequence[Hit]) -> set[str]:
+    return {heading for hit in hits for heading in (hit.title, *hit.heading_path)}
+
+
+def _named(wording: Wording, words: _Words, heading: str) -> float:
+    """Half of a name is worth a quarter: siblings share half of theirs."""
+    parts = _parts(heading)
+    share = sum(not part.isdisjoint(wording.asked.keys()) for part in parts) / max(1, len(parts))
+    if not share:
+        return 0.0
+    told = words.held(frozenset().union(*parts)) / _picking_one(wording.chunks_count)
+    return share * share * min(1.0, told)
+
+
+@lru_cache(maxsize=4096)
+def _parts(heading: str) -> tuple[frozenset[str], ...]:
+    """The words of a heading, each as the terms that stand for it; all of them where none is telling."""
+    words: dict[int, list[AskedTerm]] = {}
+    for term in asked_terms(heading):
+        words.setdefault(term.word, []).append(term)
+    telling = [word for word in words.values() if any(term.telling for term in word)]
+    return tuple(frozenset(term.term for term in word) for word in telling or words.values())
 
 
 def _distinction(lexical: Sequence[float]) -> float:

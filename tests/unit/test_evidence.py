@@ -24,8 +24,21 @@ EVIDENCE = st.builds(
     known=SHARES,
     readable=SHARES,
     glossed=st.booleans(),
+    together=SHARES,
+    lead=SHARES,
+    named=SHARES,
 )
-MORE_OF = ["coverage", "information", "cosine", "distinction", "reached", "known"]
+MORE_OF = [
+    "coverage",
+    "information",
+    "cosine",
+    "distinction",
+    "reached",
+    "known",
+    "together",
+    "lead",
+    "named",
+]
 RULES = st.builds(Rule, trust=SHARES, unrelated=st.floats(-0.5, 0.4), matching=st.floats(0.41, 1))
 WORDS = st.sampled_from(
     ["river", "castle", "1889", "Whitfield", "iron", "鐵橋", "設計", "谁", "ballena", "the", "\x00"]
@@ -34,6 +47,10 @@ WORDS = st.sampled_from(
 
 def hit(text: str, title: str = "", cosine: float = 0.0) -> Hit:
     return Hit(1, UUID(int=1), title, None, text, 0, len(text), None, (), 0.0, cosine)
+
+
+def lying_in(document: int, bm25: float, start: int = 100) -> Hit:
+    return structs.replace(hit("x"), document_id=UUID(int=document), lexical_score=bm25, start=start)
 
 
 def wording(question: str, df: Mapping[str, int] | None = None, chunks_count: int = 100) -> Wording:
@@ -131,6 +148,57 @@ def test_words_that_no_passage_has_ever_seen_are_not_known() -> None:
     df = {"iron": 3, "bridg": 5, "bridge": 5}
     known = [weigh(wording(each, df), [], [], 1.0).known for each in ("iron bridge", "iron Zyqq", "Zyqq")]
     assert known[0] == pytest.approx(1.0) and 0.0 < known[1] < 0.5 and known[2] == 0.0
+
+
+def test_hits_of_one_document_stand_together() -> None:
+    alone, half, all_of_it = (
+        weigh(wording("bridge"), [lying_in(each, 1.0) for each in places], [1.0], 1.0).together
+        for places in ((1, 2, 3, 4), (1, 2, 1, 3), (1, 1, 1, 1))
+    )
+    assert (alone, half, all_of_it) == (0.25, 0.5, 1.0)
+
+
+def test_documents_of_one_passage_need_not_hold_several_hits() -> None:
+    alone, ends = ([lying_in(each, 1.0, start) for each in range(8)] for start in (0, 100))
+    assert weigh(wording("bridge"), alone, [1.0], 1.0).together == 0.5
+    assert weigh(wording("bridge"), ends, [1.0], 1.0).together == 0.125
+
+
+def test_a_document_leads_by_how_far_the_words_of_the_next_one_fit_less() -> None:
+    hits = [lying_in(1, 8.0), lying_in(1, 7.0), lying_in(2, 2.0)]
+    assert weigh(wording("bridge"), hits, [8.0], 1.0).lead == pytest.approx(0.75)
+    assert weigh(wording("bridge"), hits[:2], [8.0], 1.0).lead == 0.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 50)), max_size=9))
+def test_what_documents_show_is_a_share(places: list[tuple[int, float]]) -> None:
+    found = weigh(wording("bridge"), [lying_in(*place) for place in places], [], 1.0)
+    assert 0.0 <= found.together <= 1.0 and 0.0 <= found.lead <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("question", "title"),
+    [
+        ("How long is the Whitfield bridge?", "Whitfield bridge"),
+        ("¿Cuánto mide el puente Whitfield?", "Puente de Whitfield"),
+        ("鐵橋有多長？", "鐵橋"),
+    ],
+)
+def test_a_title_is_named_in_full_or_for_its_part(question: str, title: str) -> None:
+    asked = wording(question)
+    in_full, partly, other = (
+        weigh(asked, [hit("x", each)], [1.0], 1.0).named for each in (title, f"{title} ZYQ QQX", "ZYQ QQX")
+    )
+    assert other == 0.0 < partly < in_full / 2 and in_full <= 1.0
+
+
+def test_to_name_what_every_passage_speaks_of_tells_little() -> None:
+    asked = "How long is the bridge?"
+    rare, common = (
+        weigh(wording(asked, {"bridg": df, "bridge": df}), [hit("x", "Bridge")], [1.0], 1.0).named
+        for df in (1, 90)
+    )
+    assert common < rare / 3
 
 
 @given(EVIDENCE, RULES)
