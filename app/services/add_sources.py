@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import IO
 from uuid import UUID
@@ -21,9 +22,15 @@ from app.store.files import StoredFile
 from app.store.rows import Connection
 from app.store.sources import NewSource
 from rag.errors import RagError
-from rag.extract import ZIP, Limits, media_type, unpack
+from rag.extract import Limits, is_archive, unpack
 
 _WATCH_EVERY_S = 0.3
+# An index of names takes no more than this in the longest characters.
+_MOST_NAME_CHARS = 600
+_SHOWN_CHARS = 80
+_LONG_NAME = (
+    f"The name with its folders has over {_MOST_NAME_CHARS} characters; shorten it and add the file again."
+)
 
 
 class Added(Struct, frozen=True):
@@ -110,7 +117,7 @@ def _walk(path: Path) -> list[tuple[str, Path]]:
 def _is_archive(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return media_type(file, path.name) == ZIP
+            return is_archive(file, path.name)
     except OSError:
         return False
 
@@ -124,21 +131,19 @@ async def _add_file(desk: Desk, target: Target, name: str, path: Path) -> Added:
 
 
 async def _add_archive(desk: Desk, target: Target, path: Path) -> AsyncIterator[Added]:
-    members = unpack(path, Limits())
-    while True:
-        try:
-            member = await asyncio.to_thread(next, members, None)
-        except RagError as error:
-            yield Added(path.name, error=str(error))
-            return
-        if member is None:
-            return
-        yield await _add(desk, target, member.name, io.BytesIO(member.data))
+    try:
+        async with aclosing(unpack(path, Limits())) as members:
+            async for member in members:
+                yield await _add(desk, target, member.name, member.file)
+    except RagError as error:
+        yield Added(path.name, error=str(error))
 
 
 async def _add(desk: Desk, target: Target, name: str, file: IO[bytes]) -> Added:
     """Stores one file with its source and starts its sync; one that is too large is kept as an error."""
     shown = "/".join(display_name(part) for part in name.split("/"))
+    if len(shown) > _MOST_NAME_CHARS:
+        return Added(f"{shown[:_SHOWN_CHARS]}…", error=_LONG_NAME)
     refusal = _too_large(file, desk.settings.max_upload_mb)
     stored = None if refusal else await desk.files.keep(file, Path(shown).suffix[:16].lower())
     superseded, job = None, None

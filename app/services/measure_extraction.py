@@ -1,17 +1,20 @@
 """Measures how files are read: what comes out, how true it is to a reference, and what it takes."""
 
 import asyncio
+import shutil
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
+from typing import IO
 
 from msgspec import Struct
 
 from app.services.read_document_sets import Specimen, read_document_set
 from rag.errors import Unreadable
-from rag.extract import ZIP, Extractor, Limits, Reading, media_type, unpack
+from rag.extract import Extractor, Limits, Reading, is_archive, unpack
 from rag.extract.fidelity import Overlap, character_overlap, pages_right, rows_intact, word_overlap
 from rag.passages import Page
 
@@ -146,7 +149,7 @@ async def _read(extractor: Extractor, specimen: Specimen) -> tuple[Reading, tupl
             reading = await extractor.read(specimen.path, specimen.name)
             return reading, reading.document.pages if reading.document else ()
         with tempfile.TemporaryDirectory() as folder:
-            members = await asyncio.to_thread(_unpacked, specimen.path, Path(folder))
+            members = await _unpacked(specimen.path, Path(folder))
             readings = [await extractor.read(path, name) for name, path in members]
     except Unreadable as error:
         return Reading(None, str(error), 0), ()
@@ -158,18 +161,24 @@ async def _read(extractor: Extractor, specimen: Specimen) -> tuple[Reading, tupl
 def _is_archive(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return media_type(file, path.name) == ZIP
+            return is_archive(file, path.name)
     except OSError as error:
         raise Unreadable(f"The file can't be read: {error.strerror}.") from error
 
 
-def _unpacked(path: Path, folder: Path) -> list[tuple[str, Path]]:
-    placed = []
-    for number, member in enumerate(unpack(path, Limits())):
-        target = folder / str(number)
-        target.write_bytes(member.data)
-        placed.append((member.name, target))
+async def _unpacked(path: Path, folder: Path) -> list[tuple[str, Path]]:
+    placed: list[tuple[str, Path]] = []
+    async with aclosing(unpack(path, Limits())) as members:
+        async for member in members:
+            target = folder / str(len(placed))
+            await asyncio.to_thread(_copy, member.file, target)
+            placed.append((member.name, target))
     return placed
+
+
+def _copy(file: IO[bytes], target: Path) -> None:
+    with target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
 
 
 def _summary(examined: list[Examined]) -> Summary:

@@ -5,14 +5,15 @@ import selectors
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
 from rag.errors import Unreadable
 from rag.extract import ocr
+from rag.extract.endings import MEMORY, TIME, suspected, tell
 from rag.extract.parse import parse, preload
 from rag.extract.sandbox import confine, cut_network, set_alarm
 from rag.extract.wire import (
@@ -24,8 +25,8 @@ from rag.extract.wire import (
     Notice,
     Part,
     Read,
-    Refused,
     Request,
+    Said,
     Turned,
     frame,
 )
@@ -35,10 +36,6 @@ _BLOCK_BYTES = 2**20
 _BYTES_PER_CHAR = 4
 _ROOM_BYTES = 2**22
 
-_BROKEN = "The file could not be read because it is damaged; save it again in its program and add it anew."
-_MEMORY = "The file needs more memory than is allowed to read it; split it into smaller files."
-_TIME = "Reading the file took longer than is allowed; split it into smaller files."
-_CRASHED = "The file made its reader crash; save it again in its program and add it anew."
 _NO_NETWORK_CUT = (
     "The kernel refuses network namespaces: files are parsed with limits, but with a network in reach."
 )
@@ -79,7 +76,7 @@ class _Child:
                 return False
         now = time.monotonic()
         for late in [reading for reading in self._readings.values() if reading.deadline <= now]:
-            self._end(late, _TIME)
+            self._end(late, TIME)
         return True
 
     def _seconds_left(self) -> float | None:
@@ -116,7 +113,7 @@ class _Child:
         if not data:
             self._end(reading)
         elif reading.bytes_left < 0:
-            self._end(reading, _MEMORY)
+            self._end(reading, MEMORY)
         else:
             self.send(Part(reading.id, data))
 
@@ -126,7 +123,7 @@ class _Child:
         self._selector.unregister(reading.pipe)
         os.close(reading.pipe)
         status, peak_memory_bytes = _killed(reading.pid)
-        self.send(Ended(reading.id, _suspected(status) if reason is None else reason, peak_memory_bytes))
+        self.send(Ended(reading.id, suspected(status) if reason is None else reason, peak_memory_bytes))
 
     def send(self, message: Message) -> None:
         """Writes the whole message."""
@@ -145,12 +142,6 @@ def _killed(pid: int) -> tuple[int, int]:
     return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
 
 
-def _suspected(status: int) -> str:
-    """Why a process ended that did not say so itself; the kernel kills what takes the last memory."""
-    reasons = {-signal.SIGXCPU: _TIME, -signal.SIGALRM: _TIME, -signal.SIGKILL: _MEMORY}
-    return reasons.get(status, _CRASHED)
-
-
 def _read_and_exit(request: Read, sending: int, server_pid: int) -> None:
     """Runs in the process of its own and never returns."""
     try:
@@ -167,28 +158,20 @@ def _read_and_exit(request: Read, sending: int, server_pid: int) -> None:
         languages = ocr.folder()
         confine(request.limits, server_pid, [languages] if languages else ())
         with os.fdopen(sending, "wb") as pipe:
-            _say(pipe, data, request)
+            tell(pipe, _said(data, request))
     finally:
         # Nothing of the parent's clean-up belongs to this process.
         os._exit(0)
 
 
-def _say(pipe: BinaryIO, data: bytes, request: Read) -> None:
-    """Writes page by page, and at last what became of the file."""
-    try:
-        if len(data) > request.limits.max_file_bytes:
-            raise Unreadable(request.limits.too_large)
-        found = parse(data, request.name, request.limits)
-        for page in found.pages:
-            pipe.write(frame(Turned(page)))
-        outcome: Found | Refused = Found(found.media_type, found.title)
-    except Unreadable as error:
-        outcome = Refused(str(error))
-    except MemoryError:
-        outcome = Refused(_MEMORY)
-    except Exception:  # noqa: BLE001 - the top of a process that ends here; a parser may raise anything
-        outcome = Refused(_BROKEN)
-    pipe.write(frame(outcome))
+def _said(data: bytes, request: Read) -> Iterator[Said]:
+    """Page by page, and at last what they belong to."""
+    if len(data) > request.limits.max_file_bytes:
+        raise Unreadable(request.limits.too_large)
+    found = parse(data, request.name, request.limits)
+    for page in found.pages:
+        yield Turned(page)
+    yield Found(found.media_type, found.title)
 
 
 def main() -> None:

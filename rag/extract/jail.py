@@ -143,7 +143,7 @@ class _Link:
             *(sys.executable, "-P", "-m", "rag.extract.child"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=_environment(),
+            env=environment(),
             # A Ctrl-C in the terminal is for the server, which ends the child in its own time.
             start_new_session=True,
         )
@@ -212,7 +212,8 @@ def _checked(path: Path, limits: Limits) -> Path:
     return path.absolute()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment of a confined process: how to find code and languages, and nothing of the server's."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     roots = [str(Path(__file__).parents[2]), *(root for root in sys.path if root)]
     # Threads started by numeric libraries would be lost in the fork.

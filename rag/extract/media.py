@@ -96,6 +96,8 @@ _HTML_TAG = re.compile(r"</?(?:html|body|div|p|table|h[1-6]|span|ul|a)\b[^>]*>",
 _MAIL_START = re.compile(r"(?:[A-Za-z-]+: .*\n(?:[ \t].*\n)*){2,}\s*\n")
 _MAIL_FIRST = ("From:", "Received:", "Return-Path:", "Delivered-To:", "MIME-Version:", "Message-ID:")
 _HEAD_BYTES = 65_536
+# The lists of members of office files have some kilobytes.
+_MOST_LIST_BYTES = 4 * 2**20
 
 
 def media_type(source: BinaryIO, name: str) -> str:
@@ -127,13 +129,34 @@ def _by_container(head: bytes, source: BinaryIO) -> str | None:
     return None
 
 
+class _TooLong(Exception):
+    """A list of members is longer than any document has."""
+
+
+class _ShortReads:
+    """A file that is read in small pieces only: zipfile takes the whole list of members in one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        """Raises: _TooLong when more is asked for."""
+        data = self._file.read(min(size, _MOST_LIST_BYTES + 1) if size >= 0 else _MOST_LIST_BYTES + 1)
+        if len(data) > _MOST_LIST_BYTES:
+            raise _TooLong
+        return data
+
+
 def _zip_kind(source: BinaryIO) -> str:
     try:
-        with zipfile.ZipFile(source) as archive:
+        with zipfile.ZipFile(_ShortReads(source)) as archive:
             names = {name.lower() for name in archive.namelist()}
             mimetype = (
                 archive.open("mimetype").read(100).decode("ascii", "replace") if "mimetype" in names else ""
             )
+    except _TooLong:
+        return ZIP
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError, KeyError):
         return BROKEN_ZIP
     if mimetype:

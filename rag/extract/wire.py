@@ -1,4 +1,4 @@
-"""What goes between the server, its reading child and one reading: length-prefixed msgpack frames."""
+"""What goes between the server and its confined processes: length-prefixed msgpack frames."""
 
 import struct
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ from rag.extract.limits import Limits
 from rag.passages import Extracted, Page
 
 _LENGTH = struct.Struct(">Q")
-_TORN = "The reader of files answered in a form that is not understood; add the file again."
+# How much of an archive's member goes into one frame.
+MOST_BLOCK_BYTES = 2**20
+TORN = "The reader of files answered in a form that is not understood; add the file again."
 _TOO_MANY_PAGES = "The file has more than {:,} pages; split it into smaller ones."
 
 
@@ -69,12 +71,29 @@ class Notice(Struct, frozen=True, tag=True):
     text: str
 
 
+class Entry(Struct, frozen=True, tag=True):
+    """That the next member of an archive follows."""
+
+    name: str
+
+
+class Block(Struct, frozen=True, tag=True):
+    """The next bytes of the member."""
+
+    data: bytes
+
+
+class Unpacked(Struct, frozen=True, tag=True):
+    """That all members have come."""
+
+
 Request = Read | Cancel
 Said = Turned | Found | Refused
+Handed = Entry | Block | Unpacked | Refused
 Message = Part | Ended | Notice
 
 
-def frame(message: Request | Message | Said) -> bytes:
+def frame(message: Request | Message | Said | Handed) -> bytes:
     """The message with its length before it."""
     body = msgspec.msgpack.encode(message)
     return _LENGTH.pack(len(body)) + body
@@ -83,14 +102,22 @@ def frame(message: Request | Message | Said) -> bytes:
 class Frames:
     """Cuts a stream of bytes into the bodies of its frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int | None = None) -> None:
+        """With `most_bytes`, a longer frame is refused before it is collected."""
         self._buffer = bytearray()
+        self._most_bytes = most_bytes
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The bodies that `data` completes."""
+        """The bodies that `data` completes.
+
+        Raises: msgspec.DecodeError for a frame beyond the limit.
+        """
         self._buffer += data
         while len(self._buffer) >= _LENGTH.size:
-            end = _LENGTH.size + _LENGTH.unpack_from(self._buffer)[0]
+            length = _LENGTH.unpack_from(self._buffer)[0]
+            if self._most_bytes is not None and length > self._most_bytes:
+                raise msgspec.DecodeError("The frame is longer than any that is sent.")
+            end = _LENGTH.size + length
             if len(self._buffer) < end:
                 return
             yield bytes(self._buffer[_LENGTH.size : end])
@@ -113,7 +140,7 @@ class Collected:
             for body in self._frames.feed(data):
                 self._hear(self._decoder.decode(body))
         except msgspec.DecodeError:
-            self._outcome = Refused(_TORN)
+            self._outcome = Refused(TORN)
 
     def outcome(self, suspected: str) -> Extracted | Refused:
         """The document; a refusal for the `suspected` reason where the reading broke off."""

@@ -182,6 +182,20 @@ async def test_a_hostile_zip_is_refused_whole(
     assert added.error
 
 
+async def test_a_name_too_long_to_be_kept_is_said_and_the_others_go_on(
+    house: House, visit: Visit, queue: HeldQueue, tmp_path: Path
+) -> None:
+    archive = tmp_path / "papers.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("規則/" * 1_000 + "loans.md", LOANS)
+        file.writestr("借" * 4_000 + ".md", LOANS)
+        file.writestr("parking.txt", PARKING)
+    added = await add(house, visit, archive)
+    assert [one.error is None for one in added] == [False, True, True]
+    assert "600 characters" in (added[0].error or "")
+    assert len(queue.jobs) == 2
+
+
 async def test_adding_a_file_again_renews_it(
     house: House, visit: Visit, queue: HeldQueue, tmp_path: Path
 ) -> None:

@@ -2,12 +2,13 @@
 
 import io
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rag.errors import Unreadable
-from rag.extract import Limits
+from rag.extract import Limits, unpack
 from rag.extract.parse import parse
 from rag.passages import Extracted
 
@@ -27,6 +28,11 @@ def reason(data: bytes, name: str, limits: Limits = LIMITS) -> str:
     with pytest.raises(Unreadable) as caught:
         tuple(parse(data, name, limits).pages)
     return str(caught.value)
+
+
+async def unpacked(path: Path, limits: Limits = LIMITS) -> dict[str, bytes]:
+    """The names and bytes of an archive's members."""
+    return {member.name: member.file.read() async for member in unpack(path, limits)}
 
 
 def saved(document: Any) -> bytes:

@@ -9,11 +9,10 @@ import openpyxl
 import pptx
 import pytest
 
-from rag.extract import Limits, unpack
 from rag.extract.fidelity import folded
 from rag.extract.mupdf import load_pymupdf
 from tests.unit.making import epub, opendocument, rtf
-from tests.unit.reading import saved, text_of, zipped
+from tests.unit.reading import saved, text_of, unpacked, zipped
 
 ARTICLES = {
     "en": [
@@ -99,11 +98,11 @@ def test_an_article_reads_the_same_in_every_format(name: str, language: str) -> 
 
 
 @pytest.mark.parametrize("language", ARTICLES)
-def test_an_article_reads_the_same_out_of_an_archive(language: str, tmp_path: Path) -> None:
+async def test_an_article_reads_the_same_out_of_an_archive(language: str, tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(zipped({"a.md": "\n\n".join(ARTICLES[language])}))
-    (member,) = unpack(path, Limits())
-    assert folded(text_of(member.data, member.name)) == folded("".join(ARTICLES[language]))
+    ((name, data),) = (await unpacked(path)).items()
+    assert folded(text_of(data, name)) == folded("".join(ARTICLES[language]))
 
 
 @pytest.mark.parametrize(
