@@ -18,11 +18,12 @@ class Page(Struct, frozen=True):
 
 
 class Extracted(Struct, frozen=True):
-    """What extraction found in one file."""
+    """What extraction found in one file; `shortfall` says what is missing, and why."""
 
     pages: tuple[Page, ...]
     media_type: str
     title: str | None = None
+    shortfall: str | None = None
 
 
 class Span(Struct, frozen=True):

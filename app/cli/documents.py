@@ -19,8 +19,7 @@ from app.domain.errors import NotFound
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.domain.knowledge import FailedItem
-    from app.services.add_sources import Added, Target
+    from app.services.add_sources import Added, Progress, Target
     from app.services.house import Desk
     from rag.events import Finished
 
@@ -187,10 +186,10 @@ async def _leave(desk: "Desk", accepted: int) -> int:
 
 async def _wait(desk: "Desk", accepted: list["Added"], brief: bool) -> int:
     """How many items failed, after all syncs ended; says each item's result."""
-    from app.services.add_sources import watch
+    from app.services.add_sources import Progress, watch
 
     source_ids = [added.source_id for added in accepted if added.source_id]
-    failed: tuple[FailedItem, ...] = ()
+    progress = Progress(0, 0)
     if not source_ids:
         return 0
     patience = _Patience()
@@ -198,16 +197,17 @@ async def _wait(desk: "Desk", accepted: list["Added"], brief: bool) -> int:
         task = bar.add_task("indexing", total=len(source_ids))
         async for progress in watch(desk, source_ids):
             bar.update(task, completed=progress.done, total=progress.total or None)
-            failed = progress.failed
             await patience.check(desk)
-    return _results(accepted, failed, brief)
+    return _results(accepted, progress, brief)
 
 
-def _results(accepted: list["Added"], failed: tuple["FailedItem", ...], brief: bool) -> int:
+def _results(accepted: list["Added"], progress: "Progress", brief: bool) -> int:
     names = {str(added.source_id): added.name for added in accepted}
-    reasons = {names.get(item.name, item.name): item.error for item in failed}
+    reasons = {names.get(item.name, item.name): item.error for item in progress.failed}
     done = [added.name for added in accepted if added.name not in reasons]
     click.echo(f"done    {len(done)} files" if brief else "\n".join(f"done    {name}" for name in done))
+    for item in progress.incomplete:
+        click.echo(f"partly  {item.name}: {item.error}")
     for name, reason in reasons.items():
         click.echo(f"failed  {name}: {reason}")
     return len(reasons)

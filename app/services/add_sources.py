@@ -49,11 +49,12 @@ class Target(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """How far the syncs of some sources are."""
+    """How far the syncs of some sources are; `incomplete` are indexed but for a part of them."""
 
     done: int
     total: int
     failed: tuple[FailedItem, ...] = ()
+    incomplete: tuple[FailedItem, ...] = ()
 
 
 async def find_target(desk: Desk, assistant_id: UUID, category: str | None) -> Target:
@@ -206,12 +207,13 @@ async def _look(desk: Desk, source_ids: list[UUID]) -> tuple[Progress, bool]:
     async with desk.pool.connection() as connection:
         latest = await jobs.list_latest_jobs(connection, source_ids)
         failed = await documents.list_failed_documents(connection, source_ids)
+        incomplete = await documents.list_incomplete_documents(connection, source_ids)
     ended = [job for job in latest if job.state in (JobState.DONE, JobState.FAILED)]
     refused = tuple(FailedItem(str(job.subject_id), job.error or "") for job in ended if _broke(job))
     if len(latest) == 1:
         job = latest[0]
-        return Progress(job.progress_done, job.progress_total, failed + refused), bool(ended)
-    return Progress(len(ended), len(source_ids), failed + refused), len(ended) == len(latest)
+        return Progress(job.progress_done, job.progress_total, failed + refused, incomplete), bool(ended)
+    return Progress(len(ended), len(source_ids), failed + refused, incomplete), len(ended) == len(latest)
 
 
 def _broke(job: Job) -> bool:

@@ -68,6 +68,7 @@ async def sync_source(house: House, job: Job) -> dict[str, object]:
 class _Read(Struct, frozen=True):
     document: DocumentText
     media_type: str | None
+    shortfall: str | None = None
 
 
 class _Sync:
@@ -144,7 +145,8 @@ class _Sync:
             if await documents.find_document(connection, self._source.id, document.id) is None:
                 return
             await documents.mark_synced(
-                connection, Reading(document.id, document.content_hash, read.document, read.media_type)
+                connection,
+                Reading(document.id, document.content_hash, read.document, read.media_type, read.shortfall),
             )
             await engine.write(connection, prepared)
 
@@ -152,4 +154,4 @@ class _Sync:
 def _joined(extracted: Extracted, document: Document) -> _Read:
     """The document text of an extraction; without a title of its own the file is called by its name."""
     title = extracted.title or document.title or document.name
-    return _Read(join_pages(extracted.pages, title), extracted.media_type)
+    return _Read(join_pages(extracted.pages, title), extracted.media_type, extracted.shortfall)

@@ -45,6 +45,7 @@ class Reading(Struct, frozen=True):
     content_hash: bytes | None
     document: DocumentText
     media_type: str | None
+    shortfall: str | None = None
 
 
 async def insert_document(connection: Connection, source: Source, document: NewDocument) -> Document | None:
@@ -137,10 +138,16 @@ async def mark_synced(connection: Connection, reading: Reading) -> None:
         "content_hash": reading.content_hash,
         "title": reading.document.title,
         "media_type": reading.media_type,
+        "shortfall": reading.shortfall,
         "text": reading.document.text,
         "pages": Jsonb(to_builtins(reading.document.spans)),
     }
     await change(connection, Q["mark_synced"], parameters)
+
+
+async def list_incomplete_documents(connection: Connection, source_ids: list[UUID]) -> tuple[FailedItem, ...]:
+    """The synced documents of which something is missing, with what and why."""
+    return await fetch(connection, FailedItem, Q["list_incomplete_documents"], {"source_ids": source_ids})
 
 
 async def mark_failed(

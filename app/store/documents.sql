@@ -75,7 +75,7 @@ RETURNING id
 -- The document's index is current with what `content_hash` was read from; a change made meanwhile keeps it not_synced.
 UPDATE documents
 SET state = CASE WHEN content_hash IS DISTINCT FROM %(content_hash)s::bytea THEN 'not_synced' ELSE 'synced' END,
-    error = NULL, title = %(title)s::text, media_type = %(media_type)s::text, text = %(text)s::text,
+    error = %(shortfall)s::text, title = %(title)s::text, media_type = %(media_type)s::text, text = %(text)s::text,
     pages = %(pages)s::jsonb, indexed_hash = %(content_hash)s::bytea, last_sync_at = now()
 WHERE id = %(document_id)s::uuid
 
@@ -99,6 +99,11 @@ RETURNING id
 -- The documents of a source that could not be synced, with the reason.
 SELECT name, coalesce(error, '') AS error FROM documents
 WHERE source_id = ANY(%(source_ids)s::uuid[]) AND state = 'sync_error' ORDER BY seq
+
+-- name: list_incomplete_documents
+-- The synced documents of which something is missing, with the reason.
+SELECT name, error FROM documents
+WHERE source_id = ANY(%(source_ids)s::uuid[]) AND state = 'synced' AND error IS NOT NULL ORDER BY seq
 
 -- name: count_stored_bytes
 -- The text that a tenant has handed in or indexed; octet_length reads no toasted text.

@@ -16,6 +16,7 @@ from rag.extract import ocr
 from rag.extract.endings import MEMORY, TIME, suspected, tell
 from rag.extract.parse import parse, preload
 from rag.extract.sandbox import confine, cut_network, set_alarm
+from rag.extract.streamed import CutShort
 from rag.extract.wire import (
     Cancel,
     Ended,
@@ -169,9 +170,13 @@ def _said(data: bytes, request: Read) -> Iterator[Said]:
     if len(data) > request.limits.max_file_bytes:
         raise Unreadable(request.limits.too_large)
     found = parse(data, request.name, request.limits)
-    for page in found.pages:
-        yield Turned(page)
-    yield Found(found.media_type, found.title)
+    shortfall = None
+    try:
+        for page in found.pages:
+            yield Turned(page)
+    except CutShort as cut:
+        shortfall = str(cut)
+    yield Found(found.media_type, found.title, shortfall)
 
 
 def main() -> None:

@@ -36,6 +36,11 @@ class Limits(Struct, frozen=True):
         return f"The file holds over {self.max_text_chars:,} characters of text; split it into smaller ones."
 
     @property
+    def too_many_pages(self) -> str:
+        """The reason for leaving out the pages beyond the limit."""
+        return f"Only the first {self.max_pages:,} pages are read; split the file into smaller ones."
+
+    @property
     def too_large(self) -> str:
         """The reason for refusing a file beyond the limit."""
         return f"The file is larger than {self.max_file_bytes / 2**20:g} MB; split it into smaller files."

@@ -99,12 +99,14 @@ def _opened(data: bytes) -> Iterator[Any]:
 def _texts(document: Any, limits: Limits) -> Iterator[str]:
     """The text of each page; refused at the end when there was none, or none that can be read."""
     total = unmapped = 0
-    for text in _Reader(document, Scans(limits)).texts():
+    scans = Scans(limits)
+    for text in _Reader(document, scans).texts():
         total += len(text)
         unmapped += text.count("\ufffd")
         yield text
     if not document.page_count:
         raise Unreadable(_DAMAGED)
+    scans.check()
     if not total:
         scanned = _ILLEGIBLE if ocr.languages() else _SCANNED
         raise Unreadable(scanned if _shows_pictures(document) else _NO_TEXT)

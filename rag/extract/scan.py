@@ -1,5 +1,6 @@
 """Pictures, and pages that are nothing but pictures -> their text."""
 
+import re
 from collections.abc import Iterator
 from math import sqrt
 from typing import Any
@@ -8,18 +9,25 @@ from rag.errors import Unreadable
 from rag.extract import ocr
 from rag.extract.limits import Limits
 from rag.extract.mupdf import load_pymupdf
-from rag.extract.streamed import Streamed
+from rag.extract.streamed import CutShort, Streamed
 from rag.passages import Page
 
 # A page of A3 at the usual resolution; what is larger is made smaller, for time and memory.
 _MOST_PIXELS = 12_000_000
 _POINTS_PER_INCH = 72
 _GOES_ON = 0.7
+# Chinese and Japanese have no spaces; Korean has.
+_WIDE = r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]"
+_GAP = re.compile(rf"(?<={_WIDE}) +(?={_WIDE})")
 _LETTERS = 0.75
 _NO_READER = (
     "The file is a picture; install tesseract-ocr on the server to read it, or add a document instead."
 )
 _BROKEN = "The picture can't be opened; save it as PNG, JPEG or TIFF and add that."
+_TOO_LONG = (
+    "Recognising text took longer than is allowed: {} of {} pictures are missing or cut off; "
+    "split the file into smaller ones."
+)
 _NO_TEXT = "No text was recognised in the picture; add a sharper one, or a document instead."
 
 
@@ -44,6 +52,7 @@ def _pages(data: bytes, media_type: str, limits: Limits) -> Iterator[Page]:
                 yield Page(text, number if document.page_count > 1 else None)
     except (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase) as error:
         raise Unreadable(_BROKEN) from error
+    scans.check()
     if is_empty:
         raise Unreadable(_NO_TEXT)
 
@@ -54,6 +63,15 @@ class Scans:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._recogniser: ocr.Recogniser | None = None
+        self._pictures = self._unfinished = 0
+
+    def check(self) -> None:
+        """Nothing, when all pictures were recognised to their ends.
+
+        Raises: CutShort when the time did not suffice.
+        """
+        if self._unfinished:
+            raise CutShort(_TOO_LONG.format(self._unfinished, self._pictures))
 
     def text_of(self, page: Any) -> str:
         """The text of a page that is a picture or shows some; nothing when none is recognised."""
@@ -62,7 +80,10 @@ class Scans:
             return ""
         if self._recogniser is None:
             self._recogniser = ocr.Recogniser(self._limits)
-        return "\n\n".join(map(_joined, self._recogniser.text(_picture(page)).split("\n\n")))
+        found = self._recogniser.recognise(_picture(page))
+        self._pictures += 1
+        self._unfinished += not found.is_whole
+        return "\n\n".join(map(_joined, found.text.split("\n\n")))
 
 
 def _picture(page: Any) -> Any:
@@ -85,4 +106,4 @@ def _joined(paragraph: str) -> str:
             text += line[:-1]
         else:
             text += line + (" " if goes_on else "\n")
-    return text.strip()
+    return _GAP.sub("", text).strip()

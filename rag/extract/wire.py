@@ -42,6 +42,7 @@ class Found(Struct, frozen=True, tag=True):
 
     media_type: str
     title: str | None
+    shortfall: str | None = None
 
 
 class Refused(Struct, frozen=True, tag=True):
@@ -145,7 +146,8 @@ class Collected:
     def outcome(self, suspected: str) -> Extracted | Refused:
         """The document; a refusal for the `suspected` reason where the reading broke off."""
         if isinstance(self._outcome, Found):
-            return Extracted(tuple(self._pages), self._outcome.media_type, self._outcome.title)
+            found = self._outcome
+            return Extracted(tuple(self._pages), found.media_type, found.title, found.shortfall)
         return self._outcome or Refused(suspected)
 
     def _hear(self, said: Said) -> None:

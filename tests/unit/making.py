@@ -86,10 +86,11 @@ def rtf(body: str) -> bytes:
     return rf"{{\rtf1\ansi\ansicpg1252{{\info{{\title Handbook}}}}{written}}}".encode("ascii")
 
 
-def picture_of(*lines: str) -> bytes:
-    """The lines in print, as PNG."""
+def picture_of(*lines: str, font: str = "helv") -> bytes:
+    """The lines in print, as PNG; the font is one that PyMuPDF brings along."""
     pymupdf = load_pymupdf()
-    page = pymupdf.open().new_page(width=500, height=60 + 40 * len(lines))
+    width = max(500, *(60 + pymupdf.get_text_length(line, font, 20) for line in lines))
+    page = pymupdf.open().new_page(width=width, height=60 + 40 * len(lines))
     for number, line in enumerate(lines):
-        page.insert_text((30, 50 + 40 * number), line, fontsize=20)
+        page.insert_text((30, 50 + 40 * number), line, fontsize=20, fontname=font)
     return bytes(page.get_pixmap(dpi=150, colorspace=pymupdf.csGRAY).tobytes("png"))
