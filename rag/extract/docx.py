@@ -1,11 +1,12 @@
 """DOCX -> one page of Markdown: headings, numbered lists, tables, text boxes, notes, headers and footers."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from rag.extract.encoding import clean
 from rag.extract.limits import Limits
 from rag.extract.numbering import Numbering
-from rag.extract.package import Element, Package, attribute, child, descendants, local, value
+from rag.extract.package import Element, Package, attribute, child, descendants, holder, local, value
 from rag.extract.tables import fill_merged, spanned, table_text
 from rag.passages import Extracted, Page
 
@@ -81,14 +82,14 @@ class _Document:
         return mark + text
 
     def _table(self, table: Element, depth: int) -> Iterator[str]:
-        rows = [list(self._row(row, depth)) for row in descendants_within(table, "tr")]
-        if len(rows) == 1 and len(rows[0]) == 1:
-            # A table of one cell is a frame around ordinary text.
-            for row in descendants_within(table, "tr"):
-                for cell in descendants_within(row, "tc"):
-                    yield from self._flow(cell, depth + 1)
+        rows = list(descendants_within(table, "tr"))
+        cells = list(descendants_within(rows[0], "tc")) if len(rows) == 1 else []
+        if len(cells) == 1:
+            # A table of one cell is a frame around ordinary text. It is read once, not as a row too: frames
+            # in frames would double the work with each level.
+            yield from self._flow(cells[0], depth + 1)
             return
-        yield table_text(fill_merged(rows))
+        yield table_text(fill_merged([list(self._row(row, depth)) for row in rows]))
 
     def _row(self, row: Element, depth: int) -> Iterator[tuple[str, bool]]:
         """The cells' text, each with whether it continues the cell above."""
@@ -185,11 +186,11 @@ def _words(element: Element, depth: int = 0) -> Iterator[str]:
 
 
 def _boxes(paragraph: Element) -> Iterator[Element]:
-    """The text boxes of a paragraph; a box is stored twice, the older copy is passed over."""
+    """The text boxes of a paragraph, not those in its boxes; of the two copies of a box the newer one."""
     for box in descendants(paragraph, "txbxContent"):
-        ancestors = [local(element) for element in box.iterancestors()]
-        inside = ancestors[: ancestors.index("p")] if "p" in ancestors else ancestors
-        if "Fallback" not in inside and "txbxContent" not in inside:
+        nearest = takewhile(lambda element: local(element) not in ("p", "txbxContent"), box.iterancestors())
+        inside = [local(element) for element in nearest]
+        if "Fallback" not in inside and holder(box, "p", "txbxContent") is paragraph:
             yield box
 
 

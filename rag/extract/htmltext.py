@@ -21,6 +21,8 @@ _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 # More is a mistake or an attack.
 _MOST_COLUMNS = 50
 _MOST_ROWS = 500
+# Cells in a row; what spans beyond them stands once.
+_MOST_PLACED = 200
 _SPACE = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"[ \t]*\n[ \t]*(?:\n[ \t]*)+")
 _LINE_EDGES = re.compile(r"[ \t]*\n[ \t]*")
@@ -69,6 +71,7 @@ def _spread(table: Element) -> None:
         for cell in cells:
             _take_over(placed, below)
             width = 1 if len(cells) == 1 else _span(cell, "colspan", _MOST_COLUMNS)
+            width = max(1, min(width, _MOST_PLACED - len(placed)))
             height = _span(cell, "rowspan", _MOST_ROWS)
             for _ in range(width):
                 below[len(placed)] = (height - 1, cell)
@@ -79,7 +82,7 @@ def _spread(table: Element) -> None:
 
 def _take_over(placed: list[Element], below: dict[int, tuple[int, Element]]) -> None:
     """Adds the cells of rows above that reach down to the next places."""
-    while (above := below.get(len(placed), (0, None)))[0] > 0:
+    while len(placed) < _MOST_PLACED and (above := below.get(len(placed), (0, None)))[0] > 0:
         below[len(placed)] = (above[0] - 1, above[1])
         placed.append(copy.copy(above[1]))
 

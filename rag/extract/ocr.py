@@ -32,8 +32,8 @@ _OTHER_SCRIPTS = re.compile(
 # More languages make it slow and no better; these first, since most documents here are in one of them.
 _MOST_LATIN, _MOST_GROUPS = 3, 4
 _FIRST = ("eng", "spa", "chi_sim", "chi_tra")
-# Percent. Measured: Latin languages are 93 to 95 sure of their own pages and at most 36 of Chinese ones, Chinese
-# 79 to 92 of their own and up to 90 of others. So Latin ones come first, and what won is trusted with less.
+# Percent. Measured: Latin languages are 93 to 95 sure of their own pages and at most 36 of Chinese ones,
+# Chinese 79 to 92 of their own and up to 90 of others. So Latin ones come first, and what won needs less.
 _SURE, _SURE_AGAIN = 90, 78
 # What is meant for traditional characters reads simplified ones nearly as surely, 8 less to as much; the
 # other way round it is 7 to 18 less. So the simplified are tried before them.

@@ -6,7 +6,7 @@ from rag.errors import Unreadable
 from rag.extract.encoding import clean
 from rag.extract.limits import Limits
 from rag.extract.media import PROTECTED, REFUSED
-from rag.extract.package import Element, Package, attribute, child, descendants, local, words_of
+from rag.extract.package import Element, Package, attribute, child, descendants, holder, local, words_of
 from rag.extract.streamed import Streamed
 from rag.extract.tables import table_text
 from rag.passages import Page
@@ -122,10 +122,10 @@ def _paragraph(element: Element, lists: _Lists, depth: int) -> Iterator[str]:
         yield f"{'#' * min(int(level) if level.isdecimal() else 1, 6)} {' '.join(text.split())}"
     elif text:
         yield text
-    for box in descendants(element, "text-box"):
-        yield from _blocks(box, lists, depth + 1)
-    for note in descendants(element, "note-body"):
-        yield from _blocks(note, lists, depth + 1)
+    for inner in (*descendants(element, "text-box"), *descendants(element, "note-body")):
+        # What is in a paragraph of a box comes with the box.
+        if holder(inner, "p", "h") is element:
+            yield from _blocks(inner, lists, depth + 1)
 
 
 def _items(parent: Element, lists: _Lists, style: str | None, depth: int) -> Iterator[str]:

@@ -147,6 +147,11 @@ def words_of(element: Element) -> str:
     return " ".join("".join(str(part) for part in element.itertext()).split())
 
 
+def holder(element: Element, *names: str) -> Element | None:
+    """The nearest ancestor with one of the local names."""
+    return next((each for each in element.iterancestors() if local(each) in names), None)
+
+
 def descendants(element: Element | None, *names: str) -> Iterator[Element]:
     """All elements below with one of the local names, in document order."""
     if element is not None:
