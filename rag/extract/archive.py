@@ -123,6 +123,8 @@ def _wanted(archive: zipfile.ZipFile, limits: Limits) -> list[zipfile.ZipInfo]:
 
 
 def _refuse_harmful(info: zipfile.ZipInfo) -> None:
+    if not info.filename:
+        raise Unreadable(REFUSED[BROKEN_ZIP])
     if not is_inside(member_name(info)):
         raise Unreadable("The archive names files outside of itself; pack it anew.")
     kind = stat.S_IFMT(info.external_attr >> 16)

@@ -7,7 +7,7 @@ from rag.extract.encoding import clean
 from rag.extract.limits import Limits
 from rag.extract.numbering import Numbering
 from rag.extract.package import Element, Package, attribute, child, descendants, holder, local, value
-from rag.extract.tables import fill_merged, spanned, table_text
+from rag.extract.tables import fill_merged, one_header, spanned, table_text
 from rag.passages import Extracted, Page
 
 # Wrappers whose content belongs to the running text; deleted and moved-away text does not.
@@ -89,7 +89,10 @@ class _Document:
             # in frames would double the work with each level.
             yield from self._flow(cells[0], depth + 1)
             return
-        yield table_text(fill_merged([list(self._row(row, depth)) for row in rows]))
+        is_header = [child(row, "trPr", "tblHeader") is not None for row in rows]
+        header_rows = len(list(takewhile(bool, is_header)))
+        filled = fill_merged([list(self._row(row, depth)) for row in rows])
+        yield table_text(one_header(filled, header_rows))
 
     def _row(self, row: Element, depth: int) -> Iterator[tuple[str, bool]]:
         """The cells' text, each with whether it continues the cell above."""

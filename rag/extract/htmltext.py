@@ -3,11 +3,12 @@
 import copy
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 
 from lxml import etree
 
 from rag.extract.package import Element
-from rag.extract.tables import table_text
+from rag.extract.tables import one_header, table_text
 
 # What a page never shows as text, and what of a web page is beside its text.
 UNSEEN = ("script", "style", "noscript", "template", "svg", "head", "iframe", "object")
@@ -61,6 +62,22 @@ def simplify_tables(tree: Element) -> None:
                 cell.remove(part)
             cell.text = text
         _spread(table)
+        _join_headers(table)
+
+
+def _join_headers(table: Element) -> None:
+    """Makes the rows at the top that hold header cells alone one row."""
+    rows = list(table.iter("tr"))
+    headers = list(takewhile(lambda row: len(row) and all(cell.tag == "th" for cell in row), rows))
+    texts = [[cell.text or "" for cell in row] for row in rows]
+    joined = one_header(texts, len(headers))
+    place = len(headers) - 1 - (len(rows) - len(joined))
+    if len(joined) == len(rows):
+        return
+    for cell, text in zip(headers[place], joined[place], strict=False):
+        cell.text = text
+    for row in headers[place + 1 :]:
+        row.getparent().remove(row)
 
 
 def _spread(table: Element) -> None:

@@ -8,7 +8,7 @@ from rag.extract.limits import Limits
 from rag.extract.media import PROTECTED, REFUSED
 from rag.extract.package import Element, Package, attribute, child, descendants, holder, local, words_of
 from rag.extract.streamed import Streamed
-from rag.extract.tables import table_text
+from rag.extract.tables import one_header, table_text
 from rag.passages import Page
 
 _DAMAGED = "The file is damaged; open and save it again in its program, then add it anew."
@@ -155,11 +155,13 @@ def _words(element: Element, depth: int = 0) -> Iterator[str]:
 
 def _rows_text(table: Element, lists: _Lists) -> str:
     rows: list[list[str]] = []
+    header_rows = 0
     for row in _within(table, "table-row"):
         cells = [text for cell in row for text in _cell(cell, lists)]
         if any(cells):
             rows += [cells] * min(_count(row, "number-rows-repeated"), _MAX_REPEATS)
-    return table_text(rows)
+            header_rows += local(row.getparent()) == "table-header-rows"
+    return table_text(one_header(rows, header_rows))
 
 
 def _within(parent: Element, name: str) -> Iterator[Element]:

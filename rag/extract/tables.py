@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
 _SPACE = re.compile(r"\s+")
 
@@ -39,6 +40,21 @@ def _without_empty_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     padded = [[*row, *[""] * (width - len(row))] for row in rows]
     keep = [column for column in range(width) if any(row[column].strip() for row in padded)]
     return [[row[column] for column in keep] for row in padded]
+
+
+def one_header(rows: Sequence[Sequence[str]], header_rows: int) -> list[Sequence[str]]:
+    """The rows with the first ones made one: `2023` above `Q1` is `2023 / Q1`, the full name of a column.
+
+    Rows of one cell at the top are captions and stay.
+    """
+    captions = 0
+    while captions < header_rows and sum(map(bool, rows[captions])) < 2:
+        captions += 1
+    if header_rows - captions < 2 or header_rows == len(rows):
+        return list(rows)
+    columns = zip_longest(*rows[captions:header_rows], fillvalue="")
+    header = [" / ".join(dict.fromkeys(text for text in column if text)) for column in columns]
+    return [*rows[:captions], header, *rows[header_rows:]]
 
 
 def fill_merged(rows: Sequence[list[tuple[str, bool]]]) -> list[list[str]]:
