@@ -18,7 +18,7 @@ from app.services.manage_channels import limit_channel
 from app.services.manage_rows import add_rows, change_rows, delete_rows, get_row, list_rows
 from app.services.manage_sources import create_source, delete_source, get_source
 from app.services.sync_source import request_sync
-from rag.passages import Question, Scope
+from rag.passages import Extracted, Page, Question, Scope
 from tests.parts import HeldQueue
 
 LOANS = "# Loans\n\nThe grace period for returning a book is fourteen days after the due date."
@@ -194,6 +194,26 @@ async def test_a_name_too_long_to_be_kept_is_said_and_the_others_go_on(
     assert [one.error is None for one in added] == [False, True, True]
     assert "600 characters" in (added[0].error or "")
     assert len(queue.jobs) == 2
+
+
+async def test_a_file_read_in_part_is_indexed_and_says_what_is_missing(
+    house: House, visit: Visit, queue: HeldQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def extract_part(path: Path, name: str) -> Extracted:
+        return Extracted((Page(LOANS),), "application/pdf", shortfall="2 of 3 pictures are missing.")
+
+    monkeypatch.setattr(house.engine, "extract", extract_part)
+    file = tmp_path / "loans.pdf"
+    file.write_bytes(b"%PDF-")
+    (added,) = await add(house, visit, file)
+    await queue.work_off(house)
+    assert added.source_id is not None
+    progress = [each async for each in watch(house, [added.source_id])][-1]
+    assert (progress.failed, [item.error for item in progress.incomplete]) == (
+        (),
+        ["2 of 3 pictures are missing."],
+    )
+    assert await ask(house, visit, "grace period for returning a book")
 
 
 async def test_adding_a_file_again_renews_it(
