@@ -14,11 +14,22 @@ from psycopg_pool import AsyncConnectionPool
 
 from rag.embed import Embedder
 from rag.evidence import trust_in_gloss, trust_in_reading, weigh
-from rag.glossary import gloss_for, language_to_gloss
+from rag.glossary import gloss_for, gloss_of_text, language_to_gloss
 from rag.lexicon import asked_terms, language_of
 from rag.passages import Hit, Scope
 from rag.postings import Postings, best_worded
-from rag.rank import LOOKED_AT, AskedWords, FirstLook, Match, Weights, first_look, scores, weights_for
+from rag.rank import (
+    LOOKED_AT,
+    AskedWords,
+    FirstLook,
+    GlossedWords,
+    Match,
+    Weights,
+    first_look,
+    scores,
+    too_close,
+    weights_for,
+)
 from rag.relevance import Rule, relevance_of
 from rag.sqlfile import queries_beside, with_constants
 from rag.wording import Asked, KnownTerms, known_terms, of_known_alternatives
@@ -35,6 +46,7 @@ _POSTINGS_READ = 3_000  # with 10,000 the same hit@1 (310 questions, 10,000 chun
 _NARROWEST = 0.1  # a category that is a smaller share of the chunks has no more of its postings read
 _TERMS_ASKED = 128
 _RELEVANT = 0.5
+_TOLD_BY_GLOSS = frozenset({"chinese"})  # Spanish gained nothing
 # Sentences of nothing in common: their mean cosine is what this embedder gives to unrelated texts.
 _UNRELATED = (
     "The recipe calls for two cups of flour.",
@@ -135,7 +147,10 @@ class Retriever:
             found = await self._find(connection, asked, scope, read, plan)
             candidates = await self._complete(connection, found, read, plan)
         words = found.known.asked_words(language_of(asked.text)) if only == "fused" else None
-        hits = _ranked(candidates, plan, words)
+        matches = _matches(candidates, words)
+        if words and (close := too_close(scores(matches, plan.weights))):
+            await asyncio.to_thread(_look_at_glosses, matches, candidates, close, asked.text)
+        hits = _ranked(candidates, matches, plan)
         lexical = [each.lexical for each in candidates]
         evidence = weigh(found.known.of(asked), hits, lexical, read.trust)
         relevance = relevance_of(evidence, read.rule)
@@ -256,18 +271,40 @@ def _candidate(
     return _Candidate(chunk_id, dense, lexical, hit)
 
 
-def _ranked(candidates: Sequence[_Candidate], plan: _Plan, words: AskedWords | None) -> tuple[Hit, ...]:
-    """The best hits with their scores; sentences count where `words` are looked for in them."""
-    sentences = [
-        words.best_sentence("\n".join((each.hit.title, *each.hit.heading_path)), each.hit.text)
-        if words and each.hit and place < LOOKED_AT
-        else 0.0
+def _matches(candidates: Sequence[_Candidate], words: AskedWords | None) -> list[Match]:
+    """How the candidates fit; sentences count where `words` are looked for in them."""
+    return [
+        Match(
+            each.dense,
+            each.lexical,
+            words.best_sentence(_headings(each.hit), each.hit.text)
+            if words and each.hit and place < LOOKED_AT
+            else 0.0,
+        )
         for place, each in enumerate(candidates)
     ]
-    matches = [
-        Match(each.dense, each.lexical, sentence)
-        for each, sentence in zip(candidates, sentences, strict=True)
-    ]
+
+
+def _look_at_glosses(
+    matches: list[Match], candidates: Sequence[_Candidate], places: Sequence[int], question: str
+) -> None:
+    """Adds what the candidates at these places hold of the question in English, if it is Chinese."""
+    found = gloss_of_text(question, _TOLD_BY_GLOSS)
+    if found is None:
+        return
+    words = GlossedWords(found)
+    for place in places:
+        if hit := candidates[place].hit:
+            share = words.best_sentence(_headings(hit), hit.text)
+            matches[place] = structs.replace(matches[place], glossed=share)
+
+
+def _headings(hit: Hit) -> str:
+    return "\n".join((hit.title, *hit.heading_path))
+
+
+def _ranked(candidates: Sequence[_Candidate], matches: Sequence[Match], plan: _Plan) -> tuple[Hit, ...]:
+    """The best hits with their scores."""
     scored = scores(matches, plan.weights) if plan.only == "fused" else _alone(matches, plan.only)
     hits = [
         structs.replace(each.hit, score=score)

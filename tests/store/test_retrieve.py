@@ -104,6 +104,15 @@ async def test_a_question_in_another_language_finds_what_english_texts_say(
     assert found.hits[0].title == title and found.relevant
 
 
+async def test_close_chinese_candidates_are_told_apart_by_synonyms(library: Library) -> None:
+    for text in ("厨师每天去港口。", "老师每天去港口。"):
+        await library.put(text, "港口")
+    found = await retriever(library).retrieve(library.pool, "港口的教师在哪里？", scope(library))
+    first, second = found.hits[:2]
+    assert (first.text[:2], second.text[:2]) == ("老师", "厨师")
+    assert first.lexical_score == pytest.approx(second.lexical_score) and first.score > second.score
+
+
 async def test_a_question_is_not_translated_where_texts_speak_its_language(library: Library) -> None:
     await library.put("Cada persona puede tomar prestados diez libros de la biblioteca.", "Préstamo")
     question = "¿Cuántos libros puede tomar prestados cada persona?"

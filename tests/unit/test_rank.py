@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.glossary import gloss
 from rag.lexicon import asked_terms, language_of
-from rag.rank import AskedWords, Match, scores, weights_for
+from rag.rank import AskedWords, GlossedWords, Match, scores, too_close, weights_for
 
 ENGLISH_SCATTERED = (
     "The harbour was built in stone. Ships come from the north. "
@@ -79,6 +80,7 @@ matches = st.builds(
     cosine=st.none() | st.floats(-1.0, 1.0),
     bm25=st.floats(0.0, 1e6),
     sentence=st.floats(0.0, 1.0),
+    glossed=st.floats(0.0, 1.0),
 )
 
 
@@ -90,7 +92,8 @@ def test_better_evidence_never_scores_lower(candidates: list[Match], readable: f
     for one, score in zip(candidates, found, strict=True):
         for other, theirs in zip(candidates, found, strict=True):
             at_least = (one.cosine or 0.0) >= (other.cosine or 0.0)
-            if at_least and one.bm25 >= other.bm25 and one.sentence >= other.sentence:
+            said = one.sentence >= other.sentence and one.glossed >= other.glossed
+            if at_least and one.bm25 >= other.bm25 and said:
                 assert score >= theirs
 
 
@@ -103,3 +106,34 @@ def test_an_embedder_that_cannot_read_the_question_has_no_say(cosines: list[floa
 def test_words_that_fit_no_candidate_leave_the_order_to_the_vectors() -> None:
     near, far = scores([Match(0.8, 0.0), Match(0.2, 0.0)], weights_for(1.0, unrelated=0.1))
     assert near > far
+
+
+def glossed(question: str) -> GlossedWords:
+    found = gloss(question)
+    assert found is not None
+    return GlossedWords(found)
+
+
+def test_synonyms_of_one_language_meet_in_their_glosses() -> None:
+    question = "教師住在哪裡？"
+    synonym, other = "老師住在港口。", "律師住在港口。"
+    assert words(question).best_sentence("", synonym) == words(question).best_sentence("", other)
+    assert glossed(question).best_sentence("", synonym) > glossed(question).best_sentence("", other)
+
+
+def test_headings_and_english_text_count_in_glosses() -> None:
+    asked = glossed("醫生住在哪裡？")
+    assert asked.best_sentence("醫生", "船在港口。") > asked.best_sentence("", "船在港口。")
+    assert asked.best_sentence("", "The doctor sails.") > asked.best_sentence("", "The captain sails.")
+
+
+@given(text=st.text(alphabet="醫生大夫住在港口船長。 a.", max_size=60), headings=st.text(max_size=20))
+def test_a_share_of_glosses_is_a_share(text: str, headings: str) -> None:
+    asked = glossed("醫生住在哪裡？")
+    assert 0.0 <= asked.best_sentence("", text) <= asked.best_sentence(headings, text) <= 1.0
+
+
+def test_only_two_close_best_scores_are_looked_at_again() -> None:
+    assert too_close([0.1, 0.70, 0.71, 0.70]) == [2, 1]
+    assert too_close([0.1, 0.5, 0.71]) == []
+    assert too_close([0.7]) == too_close([]) == []
