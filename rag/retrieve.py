@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from rag.embed import Embedder
 from rag.evidence import trust_in_gloss, trust_in_reading, weigh
-from rag.glossary import gloss_for, gloss_of_text, language_to_gloss
+from rag.glossary import gloss, gloss_of_text, language_to_gloss, speaks
 from rag.lexicon import asked_terms, language_of
 from rag.passages import Hit, Scope
 from rag.postings import Postings, best_worded
@@ -126,18 +126,21 @@ class Retriever:
     ) -> Retrieval:
         """The best `limit` chunks of the scope; `only` ranks by one half alone, for measuring.
 
-        A question in another language than what it finds is asked again in English, word for word.
+        A question that finds another language than its own is asked again in English, word for word; so is
+        one that finds nothing relevant in its own, and then English counts only where it is relevant.
         """
         asked = Asked(question, asked_terms(question))
         found = await self._retrieve(pool, asked, scope, limit=limit, only=only)
-        if language_to_gloss(question) is None:
+        if (language := language_to_gloss(question)) is None:
             return found
-        # A glossary is loaded when it is first asked.
-        gloss = await asyncio.to_thread(gloss_for, question, [hit.text for hit in found.hits])
-        if gloss is None:
+        is_own = speaks(language, [hit.text for hit in found.hits])
+        if is_own and found.relevant:
             return found
-        asked = Asked(gloss.text, gloss.asked_terms(), glossed=True)
-        return await self._retrieve(pool, asked, scope, limit=limit, only=only)
+        in_english = await asyncio.to_thread(
+            _in_english, question
+        )  # a glossary is loaded when it is first asked
+        again = await self._retrieve(pool, in_english, scope, limit=limit, only=only)
+        return found if is_own and not again.relevant else again
 
     async def _retrieve(self, pool: Pool, asked: Asked, scope: Scope, *, limit: int, only: Only) -> Retrieval:
         # Before a connection is taken: while the model runs, none is held.
@@ -283,6 +286,11 @@ def _matches(candidates: Sequence[_Candidate], words: AskedWords | None) -> list
         )
         for place, each in enumerate(candidates)
     ]
+
+
+def _in_english(question: str) -> Asked:
+    glossed = gloss(question)
+    return Asked(glossed.text, glossed.asked_terms(), glossed=True) if glossed else Asked("", [])
 
 
 def _look_at_glosses(

@@ -50,8 +50,9 @@ def add_command(
 ) -> None:
     """Add files, folders, ZIP archives or websites to what an assistant may cite.
 
-    The worker of `lectern serve` indexes them. Adding a file of the same name again renews it. The exit code
-    is 1 when any item failed, with its reason; the others go on.
+    The worker of `lectern serve` indexes them. A file of a name that was added before takes its place, which
+    is said; the name of a file in a folder begins with the folder's. The exit code is 1 when any item failed,
+    with its reason; the others go on.
 
     \b
     Examples:
@@ -143,7 +144,10 @@ async def add_items(desk: "Desk", order: Order) -> bool:
             taken.append(added)
             if added.error:
                 click.echo(f"failed  {added.name}: {added.error}")
-            elif not order.wait:
+                continue
+            if added.renewed:
+                click.echo(f"renews  {added.name}, of which there was other content")
+            if not order.wait:
                 click.echo(f"queued  {added.name}")
     if not taken:
         raise click.ClickException("Nothing was found to add: the folder has no files.")

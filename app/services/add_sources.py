@@ -34,11 +34,12 @@ _LONG_NAME = (
 
 
 class Added(Struct, frozen=True):
-    """What became of one item; `error` says why it was not taken."""
+    """What became of one item: `error` says why it was not taken, `renewed` that it took another's place."""
 
     name: str
     source_id: UUID | None = None
     error: str | None = None
+    renewed: bool = False
 
 
 class Target(Struct, frozen=True):
@@ -74,7 +75,8 @@ async def find_target(desk: Desk, assistant_id: UUID, category: str | None) -> T
 async def add_path(desk: Desk, target: Target, path: Path) -> AsyncIterator[Added]:
     """One item per file of a file, folder (recursive, no hidden files) or ZIP, each with its sync under way.
 
-    Adding a file again under the same name renews it.
+    Adding a file again under the same name renews it. Names in a folder begin with the folder's own, so that
+    two folders with files of one name keep both.
     """
     for name, file in await asyncio.to_thread(_walk, path):
         if await asyncio.to_thread(_is_archive, file):
@@ -111,7 +113,9 @@ def _walk(path: Path) -> list[tuple[str, Path]]:
     found = [file for file in path.rglob("*") if file.is_file() and not file.is_symlink()]
     inside = [(file.relative_to(path), file) for file in sorted(found)]
     return [
-        (str(name), file) for name, file in inside if not any(part.startswith(".") for part in name.parts)
+        ((Path(path.resolve().name) / name).as_posix(), file)
+        for name, file in inside
+        if not any(part.startswith(".") for part in name.parts)
     ]
 
 
@@ -158,7 +162,8 @@ async def _add(desk: Desk, target: Target, name: str, file: IO[bytes]) -> Added:
     await desk.files.delete([superseded] if superseded else [])
     if job is not None:
         await announce(desk, job)
-    return Added(shown, source.id, refusal)
+    renewed = superseded is not None and stored is not None and superseded != stored.key
+    return Added(shown, source.id, refusal, renewed)
 
 
 def _too_large(file: IO[bytes], max_upload_mb: int) -> str | None:

@@ -58,9 +58,12 @@ class Gloss(Struct, frozen=True):
 def gloss_for(question: str, texts: Sequence[str]) -> Gloss | None:
     """As `gloss`; None also where one of the first texts speaks the question's language."""
     found = gloss(question)
-    if found is None or any(_speaks(found.language, text) for text in texts[:_JUDGED]):
-        return None
-    return found
+    return None if found is None or speaks(found.language, texts) else found
+
+
+def speaks(language: str, texts: Sequence[str]) -> bool:
+    """Whether one of the first texts speaks the language of a glossary."""
+    return any(_speaks(language, text) for text in texts[:_JUDGED])
 
 
 def gloss(question: str) -> Gloss | None:

@@ -99,9 +99,12 @@ def test_good_files_of_a_folder_are_added_beside_bad_ones(
     done = installation.run("add", str(tmp_path), "--assistant", assistant, "--wait")
     lines = done.stdout.splitlines()
     assert done.returncode == 1
-    assert {line.split()[1] for line in lines if line.startswith("done ")} == {"leave.md", "inside/lunch.txt"}
+    assert {line.split()[1] for line in lines if line.startswith("done ")} == {
+        f"{tmp_path.name}/leave.md",
+        f"{tmp_path.name}/inside/lunch.txt",
+    }
     failed = {line.split()[1].rstrip(":"): line for line in lines if line.startswith("failed ")}
-    assert set(failed) == {"empty.txt", "broken.pdf", "film.mkv"}
+    assert set(failed) == {f"{tmp_path.name}/{name}" for name in ("empty.txt", "broken.pdf", "film.mkv")}
     assert all(line.endswith(".") and "Traceback" not in line for line in failed.values())
 
 

@@ -113,6 +113,16 @@ async def test_close_chinese_candidates_are_told_apart_by_synonyms(library: Libr
     assert first.lexical_score == pytest.approx(second.lexical_score) and first.score > second.score
 
 
+async def test_a_question_is_asked_in_english_where_texts_in_its_language_say_nothing_of_it(
+    library: Library,
+) -> None:
+    for number in range(4):
+        await library.put(f"第{number}号展览馆展出瓷器和书画，门票五元，周末人多。", f"展览{number}")
+    await library.run("DELETE FROM documents WHERE title = '图书馆'")
+    found = await retriever(library).retrieve(library.pool, "鯨魚可以唱歌幾個小時？", scope(library))
+    assert found.relevant and found.hits[0].title == "Whales"
+
+
 async def test_a_question_is_not_translated_where_texts_speak_its_language(library: Library) -> None:
     await library.put("Cada persona puede tomar prestados diez libros de la biblioteca.", "Préstamo")
     question = "¿Cuántos libros puede tomar prestados cada persona?"

@@ -139,7 +139,9 @@ async def test_one_broken_file_does_not_stop_the_others(
     progress = [step async for step in watch(house, [one.source_id for one in added if one.source_id])][-1]
     assert isinstance(progress, Progress)
     assert (progress.done, progress.total) == (5, 5)
-    assert {item.name for item in progress.failed} == {"empty.md", "broken.pdf", "unknown.bin"}
+    assert {item.name for item in progress.failed} == {
+        f"papers/{name}" for name in ("empty.md", "broken.pdf", "unknown.bin")
+    }
     assert all(len(item.error) > 20 and item.error.endswith(".") for item in progress.failed), progress.failed
     assert any("fourteen" in text for text in await ask(house, visit, "grace period for returning a book"))
     assert any("greenhouse" in text for text in await ask(house, visit, "where do visitors park bicycles"))
@@ -251,3 +253,20 @@ async def test_changes_deletions_and_a_sync_at_once_do_not_lock_each_other_out(
     )
     assert [one for one in outcomes if one is not None and not isinstance(one, NotFound)] == []
     assert await ask(house, visit, "where do visitors park bicycles") == []
+
+
+async def test_files_of_one_name_in_two_folders_are_both_kept_and_a_renewal_is_told(
+    house: House, visit: Visit, queue: HeldQueue, tmp_path: Path
+) -> None:
+    for folder, text in (("lending", LOANS), ("grounds", PARKING)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "notes.md").write_text(text)
+        [added] = await add(house, visit, tmp_path / folder)
+        assert (added.name, added.renewed) == (f"{folder}/notes.md", False)
+    await queue.work_off(house)
+    assert any("fourteen days" in text for text in await ask(house, visit, "grace period for a book"))
+    assert any("greenhouse" in text for text in await ask(house, visit, "Where do visitors park bicycles?"))
+    [same] = await add(house, visit, tmp_path / "grounds")
+    (tmp_path / "grounds/notes.md").write_text(PARKING.replace("greenhouse", "gate"))
+    [changed] = await add(house, visit, tmp_path / "grounds")
+    assert (same.renewed, changed.renewed) == (False, True)
