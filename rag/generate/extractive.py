@@ -3,7 +3,6 @@
 import asyncio
 import math
 import re
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 from msgspec import Struct
@@ -20,6 +19,7 @@ _MOST_SENTENCES = 3
 _MOST_HITS = 8
 _MOST_EMBEDDED = 24  # sentences; the cost of an answer stays bounded on long sources
 _WORDS_PER_PIECE = 4
+_ADDS_ENOUGH = 0.1  # share of the question's words
 _NEVER = math.inf  # what stands before the best sentence, in another chunk, would be read and cited first
 
 
@@ -27,6 +27,7 @@ class Weights(Struct, frozen=True):
     """What makes a sentence an answer, measured on question sets in three languages."""
 
     overlap: float = 1.0
+    lead: float = 0.8  # of overlap, for words that the line above a list holds
     context: float = 0.3
     similarity: float = 0.8
     answer_type: float = 0.12
@@ -35,7 +36,7 @@ class Weights(Struct, frozen=True):
     keep_elsewhere: float = 0.9  # the same, out of another hit
     keep_antecedent: float = 0.5  # the same, if the best one refers back to it and may not answer alone
     keep_unlike: float = (
-        0.95  # the same, if it lacks the number, date or name that the best one has; and for rows
+        0.95  # the same, if it lacks the number, date or name that the best one has; and for rows and items
     )
 
 
@@ -94,17 +95,19 @@ class ExtractiveGenerator:
         self, question: str, asked: Sequence[WordUnit], units: list[Unit], hits: Sequence[Hit]
     ) -> list[float]:
         weights = self._weights
-        idf = _idf(asked, units)
-        total = sum(idf) or 1.0
+        words = _Words(asked, units)
         types = wanted_types(question)
         top = max((hit.score for hit in hits), default=0.0) or 1.0
         scores = []
         for unit in units:
-            own = sum(w for (forms, _), w in zip(asked, idf, strict=True) if not forms.isdisjoint(unit.terms))
-            held = unit.terms | unit.context_terms
-            both = sum(w for (forms, _), w in zip(asked, idf, strict=True) if not forms.isdisjoint(held))
+            own = words.share(unit.terms)
+            quoted = words.share(unit.terms | unit.lead_terms)
+            around = words.share(unit.terms | unit.lead_terms | unit.context_terms)
             unit.is_of_type = matches_answer_type(types, unit.shown, question)
-            score = weights.overlap * own / total + weights.context * (both - own) / total
+            unit.quoted_with = _needed_leads(unit, words)
+            score = (
+                weights.overlap * own + weights.lead * (quoted - own) + weights.context * (around - quoted)
+            )
             score += weights.answer_type * unit.is_of_type
             scores.append(score + weights.hit * max(unit.score, 0.0) / top)
         return scores
@@ -120,8 +123,14 @@ class ExtractiveGenerator:
         if not ranked:
             return []
         best, first = ranked[0]
-        further = [unit for score, unit in ranked[1:] if score >= best * self._needed(unit, first)]
-        return [first, *further[: _MOST_SENTENCES - 1]]
+        chosen = [*first.quoted_with, first]
+        for score, unit in ranked[1:]:
+            if score < best * self._needed(unit, first) or _among(unit, chosen):
+                continue
+            more = [*(lead for lead in unit.quoted_with if not _among(lead, chosen)), unit]
+            if len(chosen) + len(more) <= _MOST_SENTENCES:
+                chosen += more
+        return chosen
 
     def _needed(self, unit: Unit, first: Unit) -> float:
         """The share of the best sentence's score that a further one must reach."""
@@ -130,7 +139,8 @@ class ExtractiveGenerator:
             return _NEVER
         if unit.text == first.before and first.refers_back and not first.is_of_type:
             return self._weights.keep_antecedent
-        if (first.is_of_type and not unit.is_of_type) or (first.is_row and unit.is_row):
+        alike = (first.is_row and unit.is_row) or unit.is_sibling_of(first)
+        if alike or (first.is_of_type and not unit.is_of_type):
             return self._weights.keep_unlike
         return self._weights.keep_elsewhere if elsewhere else self._weights.keep
 
@@ -148,15 +158,42 @@ def _distinct(hits: Sequence[Hit]) -> list[Unit]:
     return found
 
 
-def _idf(asked: Sequence[WordUnit], units: list[Unit]) -> list[float]:
-    """How telling each word of the question is among these sentences."""
-    counts = Counter(
-        place for unit in units for place, (forms, _) in enumerate(asked) if not forms.isdisjoint(unit.terms)
-    )
-    return [
-        math.log(1 + (len(units) - counts[place] + 0.5) / (counts[place] + 0.5)) * min(weight, 3.0)
-        for place, (_, weight) in enumerate(asked)
-    ]
+def _among(unit: Unit, chosen: Sequence[Unit]) -> bool:
+    return any(unit.overlaps(other) for other in chosen)
+
+
+def _needed_leads(unit: Unit, words: "_Words") -> tuple[Unit, ...]:
+    """Those of its leads that hold words of the question which it lacks, at most two, the nearest ones."""
+    needed: list[Unit] = []
+    terms = unit.terms
+    for lead in reversed(unit.leads):
+        if words.share(terms | lead.terms) - words.share(terms) > _ADDS_ENOUGH:
+            needed.insert(0, lead)
+            terms |= lead.terms
+    return tuple(needed[1 - _MOST_SENTENCES :])
+
+
+class _Words:
+    """The words of a question, weighed by how telling each is among some sentences."""
+
+    def __init__(self, asked: Sequence[WordUnit], units: Sequence[Unit]) -> None:
+        self._weights = [
+            (
+                forms,
+                _idf(sum(not forms.isdisjoint(unit.terms) for unit in units), len(units)) * min(weight, 3.0),
+            )
+            for forms, weight in asked
+        ]
+        self._total = sum(weight for _, weight in self._weights) or 1.0
+
+    def share(self, terms: frozenset[str]) -> float:
+        """From 0 to 1, the share of their weight that is among these terms."""
+        held = sum(weight for forms, weight in self._weights if not forms.isdisjoint(terms))
+        return held / self._total
+
+
+def _idf(count: int, units_count: int) -> float:
+    return math.log(1 + (units_count - count + 0.5) / (count + 0.5))
 
 
 def _reading_order(chosen: list[Unit]) -> list[Unit]:

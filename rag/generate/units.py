@@ -4,11 +4,11 @@ import re
 from functools import cached_property
 from uuid import UUID
 
+from rag.generate.lists import ITEM, KEY, leads_of, leads_on
 from rag.lexicon import sentences, terms
 from rag.passages import Hit
 
 _BLOCK_MARK = re.compile(r"^[ \t]*(?:(?:[-*+•–>]|\d{1,3}[.)]|#{1,6})[ \t]+)+")
-_ITEM = re.compile(r"[ \t]*(?:[-*+•–]|\d{1,3}[.)])[ \t]+\S")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
 _SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|?[ \t]*")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
@@ -17,8 +17,6 @@ _FOOTNOTE = re.compile(r"\[\d{1,3}\]")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.S)
 _ASKS = re.compile(r"[?？][\"'”」』)]*\s*$")
 _ENDS = re.compile(r"[.!?:;。！？：；|][\"'”’»)\]」』）*_]*$")
-_KEY = re.compile(r"\w[\w ]{0,30}[:：]\s")
-_LEADS = re.compile(r"[:：]\s*$")
 _REFERS_BACK = re.compile(
     r"(?:this|these|those|it|he|she|they|such|est[eao]s?|es[eo]s?|ell[ao]s?|él)\b|[他她它其這这此該该]",
     re.IGNORECASE,
@@ -41,6 +39,8 @@ class Unit:
         self.context = " ".join((hit.title, *hit.heading_path))
         self.before = ""
         self.header = ""
+        self.leads: tuple[Unit, ...] = ()  # what it stands under in a list, the outermost first
+        self.quoted_with: tuple[Unit, ...] = ()  # those of its leads without which it does not answer
         self.is_of_type = False  # whether it holds the kind of thing the question asks for
         self.text = hit.text[span[0] : span[1]]
 
@@ -52,7 +52,8 @@ class Unit:
     @property
     def is_block(self) -> bool:
         """Whether it stands on lines of its own."""
-        return self.is_row or "\n" in self.shown or _ITEM.match(self.text) is not None
+        in_list = bool(self.leads) or ITEM.match(self.text) is not None
+        return self.is_row or in_list or "\n" in self.shown
 
     @property
     def refers_back(self) -> bool:
@@ -66,14 +67,15 @@ class Unit:
         if self.is_row:
             return text.strip()
         lines = text.split("\n")
-        if any(_ITEM.match(line) for line in lines[1:]):
+        if any(ITEM.match(line) for line in lines[1:]):
             return "\n".join(line.strip() for line in lines if line.strip())
         return " ".join(_BLOCK_MARK.sub("", text).split())
 
     @property
     def read_as(self) -> str:
-        """The text that is compared with the question: below its title, without the targets of links."""
-        return _LINK_TARGET.sub("]", f"{self.title}: {self.header} {self.shown}".strip())
+        """What is compared with the question: below its title and leads, without the targets of links."""
+        above = " ".join((self.header, *(lead.shown for lead in self.leads)))
+        return _LINK_TARGET.sub("]", f"{self.title}: {above} {self.shown}".strip())
 
     @cached_property
     def terms(self) -> frozenset[str]:
@@ -81,9 +83,29 @@ class Unit:
         return frozenset(terms(_LINK_TARGET.sub("]", self.shown)))
 
     @cached_property
+    def lead_terms(self) -> frozenset[str]:
+        """The terms of its leads."""
+        return frozenset().union(*(lead.terms for lead in self.leads))
+
+    @cached_property
     def context_terms(self) -> frozenset[str]:
         """The terms of the headings above it, of the sentence before it and of a row's header."""
         return frozenset(terms(f"{self.context} {self.before} {self.header}"))
+
+    def is_sibling_of(self, other: "Unit") -> bool:
+        """Whether both stand under the same line of a list."""
+        return (
+            bool(self.leads and other.leads)
+            and self.leads[-1].document_start == other.leads[-1].document_start
+            and self.document_id == other.document_id
+        )
+
+    def overlaps(self, other: "Unit") -> bool:
+        """Whether both quote the same place of a document."""
+        if self.document_id != other.document_id:
+            return False
+        first, second = sorted((self, other), key=lambda unit: unit.document_start)
+        return second.document_start < first.document_start + len(first.text)
 
     def with_mark(self) -> str:
         """What an answer quotes, followed by its mark; a row with its header, the mark in the last cell."""
@@ -102,6 +124,12 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
     """
     unseen = [match.span() for match in _COMMENT.finditer(hit.text)]
     spans = _whole_sentences(hit.text)
+    leads = leads_of(hit.text, spans)
+    lead_units = {
+        lead: Unit(hit, place, spans[lead])
+        for lead in {lead for each in leads for lead in each}
+        if _is_quotable(hit.text, spans[lead], unseen)
+    }
     found: list[Unit] = []
     heading = before = header = ""
     fenced = False
@@ -120,20 +148,27 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
                 found.pop()
             continue
         header = header if row else ""
-        unit = Unit(hit, place, _with_items(hit.text, spans, index))
+        unit = Unit(hit, place, _with_items(hit.text, spans, leads, index))
+        unit.leads = tuple(lead_units[lead] for lead in leads[index] if lead in lead_units)
         unit.context, unit.before, unit.header = f"{unit.context} {heading}", before, header
         before = text
-        hidden = any(unit.start < last and first < unit.end for first, last in unseen)
-        if not hidden and not _ASKS.search(text) and any(character.isalnum() for character in text):
+        if not _ASKS.search(text) and _is_quotable(hit.text, (unit.start, unit.end), unseen):
             found.append(unit)
     return found
+
+
+def _is_quotable(text: str, span: tuple[int, int], unseen: list[tuple[int, int]]) -> bool:
+    """Whether it has a word, and no part of it is hidden from readers."""
+    start, end = span
+    seen = not any(start < last and first < end for first, last in unseen)
+    return seen and any(character.isalnum() for character in text[start:end])
 
 
 def _whole_sentences(text: str) -> list[tuple[int, int]]:
     """The sentences, where one that goes on in lower case on the next line is one."""
     spans: list[tuple[int, int]] = []
     for start, end in sentences(text):
-        goes_on = text[start].islower() and not _KEY.match(text, start, end)
+        goes_on = text[start].islower() and not KEY.match(text, start, end)
         if spans and goes_on and _may_go_on(text[slice(*spans[-1])], text[spans[-1][1] : start]):
             spans[-1] = spans[-1][0], end
         else:
@@ -149,16 +184,20 @@ def _row_before(text: str, spans: list[tuple[int, int]], index: int) -> str:
     return text[slice(*spans[index - 1])] if index else ""
 
 
-def _with_items(text: str, spans: list[tuple[int, int]], index: int) -> tuple[int, int]:
-    """The span of a sentence; if it leads a list, that of the list too, unless it is a long one."""
+def _with_items(
+    text: str, spans: list[tuple[int, int]], leads: list[tuple[int, ...]], index: int
+) -> tuple[int, int]:
+    """The span of a sentence; if it ends with a colon, its list too, as far as that is short."""
     start, end = spans[index]
-    if not _LEADS.search(text[start:end]):
+    if not leads_on(text[start:end]):
         return start, end
-    last = end
-    for count, (item_start, item_end) in enumerate(spans[index + 1 :]):
-        if not _ITEM.match(text[item_start:item_end]):
+    last, count = end, 0
+    for place in range(index + 1, len(spans)):
+        item_start, item_end = spans[place]
+        if index not in leads[place]:
             break
-        if count == _MOST_ITEMS or item_end - start > _LONGEST_LIST:
-            return start, last
+        count += ITEM.match(text, item_start, item_end) is not None
+        if count > _MOST_ITEMS or item_end - start > _LONGEST_LIST:
+            break
         last = item_end
     return start, last
