@@ -3,7 +3,9 @@
 import asyncio
 import math
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -19,6 +21,7 @@ _MOST_SENTENCES = 3
 _MOST_HITS = 8
 _MOST_EMBEDDED = 24  # sentences; the cost of an answer stays bounded on long sources
 _WORDS_PER_PIECE = 4
+_RUNNING_HEAD = 3  # places in the hits of one document; rows may well be the same
 _ADDS_ENOUGH = 0.1  # share of the question's words
 _NEVER = math.inf  # what stands before the best sentence, in another chunk, would be read and cited first
 
@@ -146,16 +149,15 @@ class ExtractiveGenerator:
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Unit]:
-    """The sentences of the hits, each place of a document once."""
-    seen: set[tuple[object, int]] = set()
-    found: list[Unit] = []
+    """The sentences of the hits, each place of a document once, without the running heads of its pages."""
+    places: dict[tuple[UUID, int], Unit] = {}
     for place, hit in enumerate(hits):
         for unit in units_of(hit, place):
-            key = (hit.document_id, hit.start + unit.start)
-            if key not in seen:
-                seen.add(key)
-                found.append(unit)
-    return found
+            places.setdefault((unit.document_id, unit.document_start), unit)
+    said = Counter((unit.document_id, unit.text) for unit in places.values())
+    return [
+        unit for unit in places.values() if unit.is_row or said[unit.document_id, unit.text] < _RUNNING_HEAD
+    ]
 
 
 def _among(unit: Unit, chosen: Sequence[Unit]) -> bool:

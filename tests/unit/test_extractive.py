@@ -246,3 +246,15 @@ def test_a_sentence_that_refers_back_is_quoted_with_the_one_before_it() -> None:
     )
     text, _ = answered("What is the time-in-grade requirement for a promotion?", hit(source))
     assert text == source.replace(". This", ". [1] This").replace(" Lunch is at noon.", " [2]")
+
+
+def test_a_line_that_every_page_repeats_is_no_answer() -> None:
+    head = "Annual report 2024 of the harbour"
+    pages = [
+        hit(f"{head}\n\n{words}", start=1000 * place, score=1.0 - place / 10)
+        for place, words in enumerate(
+            ("Ships came late.", "The harbour earned 7 million in 2024.", "Cranes were built."), 1
+        )
+    ]
+    text, _ = answered("What did the harbour earn in 2024 by its annual report?", *pages)
+    assert text == "The harbour earned 7 million in 2024. [1]"
