@@ -152,7 +152,8 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
         unit.leads = tuple(lead_units[lead] for lead in leads[index] if lead in lead_units)
         unit.context, unit.before, unit.header = f"{unit.context} {heading}", before, header
         before = text
-        if not _ASKS.search(text) and _is_quotable(hit.text, (unit.start, unit.end), unseen):
+        page_number = not (row or unit.leads or any(character.isalpha() for character in text))
+        if not (page_number or _ASKS.search(text)) and _is_quotable(hit.text, (unit.start, unit.end), unseen):
             found.append(unit)
     return found
 

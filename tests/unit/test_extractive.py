@@ -251,7 +251,7 @@ def test_a_sentence_that_refers_back_is_quoted_with_the_one_before_it() -> None:
 def test_a_line_that_every_page_repeats_is_no_answer() -> None:
     head = "Annual report 2024 of the harbour"
     pages = [
-        hit(f"{head}\n\n{words}", start=1000 * place, score=1.0 - place / 10)
+        hit(f"{head}\n\n{words}\n\n2024", start=1000 * place, score=1.0 - place / 10)
         for place, words in enumerate(
             ("Ships came late.", "The harbour earned 7 million in 2024.", "Cranes were built."), 1
         )
