@@ -222,7 +222,7 @@ class Engine:
         asked = await generator.condense(question) or standalone(question)
         clock.lap("condense")
         yield Started(asked, generator.name)
-        found = await self._retriever.retrieve(pool, asked, question.scope)
+        found = await self._retriever.settle(await self._retriever.retrieve(pool, asked, question.scope))
         clock.lap("retrieve")
         yield Retrieved(found.hits, found.relevance, found.relevant)
         sources = merged(found.hits)

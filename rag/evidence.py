@@ -15,6 +15,7 @@ _TELLING_ENOUGH = 1.5  # times what picks one chunk of all: a rare name and one 
 _FEW_CHUNKS = 30
 _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
 _GLOSS_WORTH = 0.65  # against a text written in English; README, "Glossed texts"
+_GLOSS_TELLS = 0.5  # the same, as evidence; README, "Abstention"
 _AGREEING = 8  # hits, of which those of one document count
 _BACKGROUND = slice(10, 30)  # of the candidates by BM25: they share what any passage shares with the question
 
@@ -29,6 +30,7 @@ class Evidence(Struct, frozen=True):
     - reached: the share of the BM25 that a passage full of the question's known terms would have, 0 to 1
     - known: the share of the telling words, by idf, that the scope knows at all
     - readable: how far the embedder reads the question, 0 to 1
+    - by_gloss: how much further it is trusted with the gloss that it reads in the question's place
     - glossed: whether the question was put into the passages' language, which costs it words
     - together: the share of the first hits that lie in the document of the best one, where documents are long
     - lead: how far the best document's BM25 stands above that of the next document, 0 to 1
@@ -46,6 +48,7 @@ class Evidence(Struct, frozen=True):
     together: float = 0.0
     lead: float = 0.0
     named: float = 0.0
+    by_gloss: float = 0.0
 
 
 class Wording(Struct, frozen=True):
@@ -94,7 +97,14 @@ def trust_in_gloss(readability: float) -> float:
     return trust_in_reading(_GLOSS_WORTH * readability)
 
 
-def weigh(wording: Wording, hits: Sequence[Hit], lexical: Sequence[float], readable: float) -> Evidence:
+def further_by_gloss(readable: float, in_ranking: float) -> float:
+    """How much further than the text itself its gloss is trusted as evidence."""
+    return max(0.0, _GLOSS_TELLS * in_ranking - readable)
+
+
+def weigh(
+    wording: Wording, hits: Sequence[Hit], lexical: Sequence[float], readable: float, by_gloss: float = 0.0
+) -> Evidence:
     """What the hits, best first, show; `lexical` is BM25 of all candidates in any order."""
     judged = hits[:JUDGED]
     words = _to_be_found(wording, " ".join(hit.text for hit in judged))
@@ -115,15 +125,31 @@ def weigh(wording: Wording, hits: Sequence[Hit], lexical: Sequence[float], reada
         together=_together(hits[:_AGREEING]),
         lead=_lead(hits[:_AGREEING]),
         named=max((_named(wording, words, heading) for heading in _headings(judged)), default=0.0),
+        by_gloss=by_gloss,
     )
+
+
+def best_covered(wording: Wording, hits: Sequence[Hit]) -> list[tuple[int, int]]:
+    """Of each judged hit the span of the sentence that says most of the question, the first of equals."""
+    judged = hits[:JUDGED]
+    words = _to_be_found(wording, " ".join(hit.text for hit in judged))
+    fallback = language_of(wording.question)
+    found: list[tuple[int, int]] = []
+    for hit in judged:
+        held = [words.held(sentence) for sentence in sentence_terms(hit, fallback)]
+        found.append(_spans(hit.text)[held.index(max(held))])
+    return found
 
 
 def sentence_terms(hit: Hit, fallback: str | None) -> list[frozenset[str]]:
     """The terms of each sentence, together with those of the headings above it."""
     language = language_of(hit.text) or fallback
     headings = frozenset(terms("\n".join((hit.title, *hit.heading_path)), language))
-    spans = sentences(hit.text)
-    return [headings.union(terms(hit.text[start:end], language)) for start, end in spans] or [headings]
+    return [headings.union(terms(hit.text[start:end], language)) for start, end in _spans(hit.text)]
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    return sentences(text) or [(0, len(text))]
 
 
 def _together(hits: Sequence[Hit]) -> float:

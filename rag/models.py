@@ -111,7 +111,7 @@ async def enlist(pool: Pool, embedder: Embedder, location: str | None = None) ->
             f"The embedding model {embedder.name} has {embedder.dimensions} dimensions; "
             f"at most {MAX_DIMENSIONS} can be indexed."
         )
-    probe = (await asyncio.to_thread(embedder.embed, [_PROBE]))[0]
+    probe = (await asyncio.to_thread(embedder.plain.embed, [_PROBE]))[0]
     async with pool.connection() as connection:
         known = await _add(connection, embedder)
     _see_that_it_is_the_same(known, embedder, probe)

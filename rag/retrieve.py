@@ -12,8 +12,9 @@ from pgvector import HalfVector
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from rag.doubt import compare, telling_sentences
 from rag.embed import Embedder
-from rag.evidence import trust_in_gloss, trust_in_reading, weigh
+from rag.evidence import Evidence, Wording, further_by_gloss, trust_in_gloss, trust_in_reading, weigh
 from rag.glossary import gloss, gloss_of_text, language_to_gloss, speaks
 from rag.lexicon import asked_terms, language_of
 from rag.passages import Hit, Scope
@@ -30,7 +31,7 @@ from rag.rank import (
     too_close,
     weights_for,
 )
-from rag.relevance import Rule, relevance_of
+from rag.relevance import Rule, in_doubt, odds_after_look, odds_of, relevance_of
 from rag.sqlfile import queries_beside, with_constants
 from rag.wording import Asked, KnownTerms, known_terms, of_known_alternatives
 
@@ -58,12 +59,26 @@ _UNRELATED = (
 )
 
 
+class Doubt(Struct, frozen=True):
+    """What a closer look at hits needs: the question as words and as a vector, and what was found so far."""
+
+    wording: Wording
+    vector: NDArray[np.float32]
+    evidence: Evidence
+    rule: Rule
+    odds: float
+
+
 class Retrieval(Struct, frozen=True):
-    """Hits, best first, and how sure it is (0 to 1) that they speak about the question."""
+    """Hits, best first, and how sure it is (0 to 1) that they speak about the question.
+
+    Where that is in `doubt`, `Retriever.settle` looks closer.
+    """
 
     hits: tuple[Hit, ...]
     relevance: float
     relevant: bool
+    doubt: Doubt | None = None
 
 
 class _Candidate(Struct, frozen=True):
@@ -82,6 +97,7 @@ class _Read(Struct, frozen=True):
     weight: float
     trust: float
     rule: Rule
+    by_gloss: float = 0.0
 
 
 class _Plan(Struct, frozen=True):
@@ -155,9 +171,26 @@ class Retriever:
             await asyncio.to_thread(_look_at_glosses, matches, candidates, close, asked.text)
         hits = _ranked(candidates, matches, plan)
         lexical = [each.lexical for each in candidates]
-        evidence = weigh(found.known.of(asked), hits, lexical, read.trust)
-        relevance = relevance_of(evidence, read.rule)
-        return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
+        wording = found.known.of(asked)
+        evidence = weigh(wording, hits, lexical, read.trust, read.by_gloss)
+        return _judged(hits, Doubt(wording, read.vector, evidence, read.rule, odds_of(evidence, read.rule)))
+
+    async def settle(self, found: Retrieval) -> Retrieval:
+        """The same with its doubt resolved: the sentences that say most of the question are compared with it.
+
+        Retrieving takes no such time, because an answer needs to know and a list of hits does not.
+        """
+        if found.doubt is None:
+            return found
+        odds = await asyncio.to_thread(self._look_closer, found.doubt, found.hits)
+        return _settled(found.hits, odds)
+
+    def _look_closer(self, doubt: Doubt, hits: Sequence[Hit]) -> float:
+        sentences = telling_sentences(doubt.wording, hits)
+        vectors = self._embedder.embed([sentence.read_as for sentence in sentences])
+        cosines = [float(cosine) for cosine in vectors @ doubt.vector]
+        compared = compare(doubt.wording.question, sentences, cosines)
+        return odds_after_look(doubt.odds, compared, doubt.evidence, doubt.rule)
 
     def _read(self, question: str) -> _Read:
         if self._unrelated is None:
@@ -166,7 +199,8 @@ class Retriever:
         trust = trust_in_reading(self._embedder.readability(question))
         if (glossed := self._embedder.gloss_readability(question)) is None:
             return _Read(vector, trust, trust, self._rule)
-        return _Read(vector, trust_in_gloss(glossed), trust, self._rule.of_glosses())
+        weight = trust_in_gloss(glossed)
+        return _Read(vector, weight, trust, self._rule.of_glosses(), further_by_gloss(trust, weight))
 
     async def _find(
         self, connection: AsyncConnection[Any], asked: Asked, scope: Scope, read: _Read, plan: _Plan
@@ -209,6 +243,17 @@ class Retriever:
             await connection.commit()  # in the same round trip
         ranks = _ranks(found.nearest), _ranks(found.worded)
         return [_candidate(row, *ranks) for row in await cursor.fetchall()]
+
+
+def _judged(hits: tuple[Hit, ...], first: Doubt) -> Retrieval:
+    """The hits as the first evidence judges them, with the doubt that it leaves."""
+    doubtful = bool(hits) and in_doubt(first.odds, first.evidence, first.rule)
+    return structs.replace(_settled(hits, first.odds), doubt=first if doubtful else None)
+
+
+def _settled(hits: tuple[Hit, ...], odds: float) -> Retrieval:
+    relevance = relevance_of(odds)
+    return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
 
 
 def _mean_cosine(vectors: NDArray[np.float32]) -> float:

@@ -34,7 +34,8 @@ from app.services.house import House
 from app.services.manage_assistants import create_assistant
 from app.services.read_question_sets import read_file_set
 from rag import index
-from rag.embed import Embedder, load_embedder
+from rag.embed import Embedder
+from rag.glossing import load_glossing_embedder
 from rag.lexicon import language_of
 from rag.models import enlist, ensure_index
 from rag.passages import Scope
@@ -108,7 +109,7 @@ def main(chunks: int, keep: Path | None) -> None:
 
 
 async def _measure(folder: Path, chunks: int) -> dict[str, Any]:
-    real = load_embedder()
+    real = load_glossing_embedder()
     embedder, handbook = Known(real), Handbook(real)
     # What is asked in another language than the passages' is asked twice, the second time in other words.
     questions = [

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from rag.evidence import Evidence, Wording, weigh
+from rag.evidence import Evidence, Wording, further_by_gloss, weigh
 from rag.lexicon import asked_terms
 from rag.passages import Hit
-from rag.relevance import BY_WORDS, Rule, relevance_of
+from rag.relevance import BY_WORDS, Rule, odds_of
+from rag.relevance import relevance_of as relevance_of_odds
 
 SHARES = st.floats(0, 1)
 EVIDENCE = st.builds(
@@ -22,7 +23,8 @@ EVIDENCE = st.builds(
     distinction=SHARES,
     reached=SHARES,
     known=SHARES,
-    readable=SHARES,
+    readable=st.floats(0, 0.5),
+    by_gloss=st.floats(0, 0.5),
     glossed=st.booleans(),
     together=SHARES,
     lead=SHARES,
@@ -43,6 +45,10 @@ RULES = st.builds(Rule, trust=SHARES, unrelated=st.floats(-0.5, 0.4), matching=s
 WORDS = st.sampled_from(
     ["river", "castle", "1889", "Whitfield", "iron", "鐵橋", "設計", "谁", "ballena", "the", "\x00"]
 )
+
+
+def relevance_of(evidence: Evidence, rule: Rule) -> float:
+    return relevance_of_odds(odds_of(evidence, rule))
 
 
 def hit(text: str, title: str = "", cosine: float = 0.0) -> Hit:
@@ -206,6 +212,17 @@ def test_a_gloss_is_forgiven_words_as_far_as_the_embedder_is_trusted(evidence: E
     plain, glossed = (structs.replace(evidence, glossed=each) for each in (False, True))
     assert relevance_of(glossed, rule) >= relevance_of(plain, rule)
     assert relevance_of(glossed, BY_WORDS) == relevance_of(plain, BY_WORDS)
+
+
+def test_a_gloss_makes_up_for_a_text_that_is_not_read_and_adds_nothing_to_one_that_is() -> None:
+    assert further_by_gloss(0.0, 1.0) == 0.5 and further_by_gloss(0.2, 1.0) == pytest.approx(0.3)
+    assert further_by_gloss(0.6, 1.0) == further_by_gloss(0.0, 0.0) == 0.0
+
+
+def test_the_vector_of_a_gloss_tells_where_the_text_is_not_read() -> None:
+    unread = Evidence(0.5, 1.0, 0.7, 0.5, 0.5, 1.0, readable=0.0)
+    near, far = (structs.replace(unread, by_gloss=0.5, cosine=cosine) for cosine in (0.7, 0.2))
+    assert odds_of(near, Rule(1.0, 0.3, 0.6)) > odds_of(far, Rule(1.0, 0.3, 0.6)) + 1.0
 
 
 def test_names_across_languages_tell_when_they_are_rare_enough() -> None:

@@ -1,0 +1,69 @@
+"""A closer look where the first leaves doubt: is there a sentence that speaks of just what is asked?
+
+Pure but for the vectors: the caller embeds the sentences, in a thread.
+"""
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from rag.evidence import JUDGED, Wording, best_covered
+from rag.lexicon import fold
+from rag.passages import Hit
+
+_NAMES_AND_NUMBERS = re.compile(r"(?<=\w.)\b[A-ZÀ-ÖØ-Þ][\w'-]+|\d+(?:[.,]\d+)*")
+_DENIES = re.compile(
+    r"\b(?:not|never|no|none|nor|neither|without|except|unlike|cannot)\b|n['’]t\b", re.IGNORECASE
+)
+
+
+class Sentence(Struct, frozen=True):
+    """A sentence of a hit with the title and the headings above it."""
+
+    title: str
+    headings: str
+    text: str
+
+    @property
+    def read_as(self) -> str:
+        """What is embedded."""
+        return f"{self.title}: {self.text}"
+
+
+class Comparison(Struct, frozen=True):
+    """What the sentence nearest to the question shows; more of each never speaks against an answer.
+
+    - cosine: to the question
+    - named: the share of the question's names and numbers that it holds with title and headings
+    - agrees: not when the question denies something and the sentence does not
+    """
+
+    cosine: float
+    named: float
+    agrees: bool
+
+
+def telling_sentences(wording: Wording, hits: Sequence[Hit]) -> list[Sentence]:
+    """Of each of the best hits the sentence that says most of the question."""
+    spans = best_covered(wording, hits)
+    return [
+        Sentence(hit.title, " ".join(hit.heading_path), hit.text[start:end])
+        for hit, (start, end) in zip(hits[:JUDGED], spans, strict=True)
+    ]
+
+
+def compare(question: str, sentences: Sequence[Sentence], cosines: Sequence[float]) -> Comparison:
+    """The nearest sentence compared with the question; one cosine for each of one or more sentences."""
+    cosine, nearest = max(zip(cosines, sentences, strict=True), key=lambda pair: pair[0])
+    return Comparison(cosine, _named(question, nearest), _agrees(question, nearest))
+
+
+def _named(question: str, sentence: Sentence) -> float:
+    names = {fold(name) for name in _NAMES_AND_NUMBERS.findall(question)}
+    said = fold(f"{sentence.title} {sentence.headings} {sentence.text}")
+    return sum(name in said for name in names) / len(names) if names else 1.0
+
+
+def _agrees(question: str, sentence: Sentence) -> bool:
+    return not _DENIES.search(question) or _DENIES.search(sentence.text) is not None
