@@ -64,9 +64,8 @@ class Scope(Struct, frozen=True):
 class Hit(Struct, frozen=True):
     """A retrieved chunk with its document and its place in each list (from 1, None = not in it).
 
-    `document_chunks` are all of its document, those that were not retrieved too; 0 is unknown.
-    `space_after` is what lies between it and the next chunk of its document, where that was retrieved too. A
-    source that was made of neighbouring hits has them as `parts`.
+    `space_after` is what lies between it and the next chunk of its document, where that was retrieved too.
+    A source that was made of neighbouring hits has them as `parts`.
     """
 
     chunk_id: int
@@ -83,7 +82,6 @@ class Hit(Struct, frozen=True):
     lexical_score: float | None = None
     dense_rank: int | None = None
     lexical_rank: int | None = None
-    document_chunks: int = 0
     space_after: str | None = None
     parts: tuple["Hit", ...] = ()
 

@@ -379,12 +379,10 @@ async def read_hits(connection: AsyncConnection[Any], chunk_ids: Sequence[int]) 
 
 
 def _hit(row: tuple[Any, ...]) -> Hit:
-    chunk_id, document_id, title, url, text, start, end, page, heading_path, document_chunks, space_after = (
-        row
-    )
+    chunk_id, document_id, title, url, text, start, end, page, heading_path, space_after = row
     path = tuple(heading_path)
     hit = Hit(chunk_id, document_id, title, url, text, start, end, page, path, 0.0)
-    return structs.replace(hit, document_chunks=document_chunks, space_after=space_after)
+    return structs.replace(hit, space_after=space_after)
 
 
 def _scope_parameters(scope: Scope) -> dict[str, list[UUID]]:

@@ -114,12 +114,11 @@ WITH scored AS (
     FROM (SELECT chunk_id, cosine, bm25, max(bm25) OVER () AS max_bm25 FROM scored) AS s
 )
 SELECT r.chunk_id, r.cosine, r.bm25, h.document_id, h.title, h.url, h.text, h.start_chars, h.end_chars, h.page,
-    h.heading_path, h.document_chunks, h.space_after
+    h.heading_path, h.space_after
 FROM ranked AS r
 LEFT JOIN LATERAL (
     SELECT c.document_id, coalesce(nullif(d.title, ''), d.name) AS title, d.url, c.text, c.start_chars, c.end_chars,
-        c.page, c.heading_path,
-        (SELECT max(ordinal) + 1 FROM chunks WHERE document_id = c.document_id) AS document_chunks, (
+        c.page, c.heading_path, (
             SELECT substr(d.text, c.end_chars + 1, n.start_chars - c.end_chars)
             FROM chunks AS n
             WHERE n.document_id = c.document_id AND n.ordinal = c.ordinal + 1 AND n.id = ANY(%(chunk_ids)s::bigint[])
@@ -133,8 +132,7 @@ ORDER BY r.place;
 -- name: list_hits
 -- The chunks with what a reader is shown of their documents, and the space before the next one if that is among them.
 SELECT c.id, c.document_id, coalesce(nullif(d.title, ''), d.name), d.url, c.text, c.start_chars, c.end_chars, c.page,
-    c.heading_path, (SELECT max(ordinal) + 1 FROM chunks WHERE document_id = c.document_id),
-    substr(d.text, c.end_chars + 1, n.start_chars - c.end_chars)
+    c.heading_path, substr(d.text, c.end_chars + 1, n.start_chars - c.end_chars)
 FROM chunks AS c JOIN documents AS d ON d.id = c.document_id
 LEFT JOIN chunks AS n
     ON n.document_id = c.document_id AND n.ordinal = c.ordinal + 1 AND n.id = ANY(%(chunk_ids)s::bigint[])
