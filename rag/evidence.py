@@ -1,13 +1,13 @@
 """What passages show of a question: how much of it they say, how near they are, how they stand out."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from uuid import UUID
 
 from msgspec import Struct
 
-from rag.lexicon import AskedTerm, asked_terms, is_unspaced, language_of, names_nothing, sentences, terms
+from rag.lexicon import AskedTerm, TermFinder, asked_terms, is_unspaced, language_of, names_nothing, sentences
 from rag.passages import Hit
 
 JUDGED = 3  # the best passages tell whether the question is answered at all
@@ -78,7 +78,7 @@ class _Words(Struct, frozen=True):
     words: tuple[_Word, ...]
     total: float
 
-    def held(self, terms_held: frozenset[str]) -> float:
+    def held(self, terms_held: Set[str]) -> float:
         """The weight of what is among these terms."""
         return sum(word.idf for word in self.words if not word.forms.isdisjoint(terms_held))
 
@@ -108,11 +108,8 @@ def weigh(
     """What the hits, best first, show; `lexical` is BM25 of all candidates in any order."""
     judged = hits[:JUDGED]
     words = _to_be_found(wording, " ".join(hit.text for hit in judged))
-    fallback = language_of(wording.question)
-    said = max(
-        (words.held(sentence) for hit in judged for sentence in sentence_terms(hit, fallback)), default=0.0
-    )
-    known = words.held(frozenset(term for term, df in wording.df.items() if df))
+    said = max((words.held(held) for hit in judged for held in _held(wording, hit)), default=0.0)
+    known = words.held({term for term, df in wording.df.items() if df})
     return Evidence(
         coverage=words.share(said),
         information=said / _picking_one(wording.chunks_count),
@@ -133,19 +130,19 @@ def best_covered(wording: Wording, hits: Sequence[Hit]) -> list[tuple[int, int]]
     """Of each judged hit the span of the sentence that says most of the question, the first of equals."""
     judged = hits[:JUDGED]
     words = _to_be_found(wording, " ".join(hit.text for hit in judged))
-    fallback = language_of(wording.question)
     found: list[tuple[int, int]] = []
     for hit in judged:
-        held = [words.held(sentence) for sentence in sentence_terms(hit, fallback)]
-        found.append(_spans(hit.text)[held.index(max(held))])
+        weights = [words.held(held) for held in _held(wording, hit)]
+        found.append(_spans(hit.text)[weights.index(max(weights))])
     return found
 
 
-def sentence_terms(hit: Hit, fallback: str | None) -> list[frozenset[str]]:
-    """The terms of each sentence, together with those of the headings above it."""
-    language = language_of(hit.text) or fallback
-    headings = frozenset(terms("\n".join((hit.title, *hit.heading_path)), language))
-    return [headings.union(terms(hit.text[start:end], language)) for start, end in _spans(hit.text)]
+def _held(wording: Wording, hit: Hit) -> list[set[str]]:
+    """The question's terms that each sentence holds, together with the headings above it."""
+    language = language_of(hit.text) or language_of(wording.question) or "english"
+    finder = TermFinder(wording.asked.keys(), language)
+    around = finder.held("\n".join((hit.title, *hit.heading_path)))
+    return [around | finder.held(hit.text[start:end]) for start, end in _spans(hit.text)]
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
