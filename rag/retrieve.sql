@@ -1,10 +1,20 @@
 -- name: begin_search
 -- How many chunks the knowledge bases hold, and how many terms those have together. For this transaction: how far the
--- vector index looks, and that it goes on while the filter drops what it finds.
-SELECT coalesce(sum(chunks_count), 0)::bigint, coalesce(sum(terms_count), 0)::bigint,
-    set_config('hnsw.ef_search', %(ef_search)s::text, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
-FROM lexicon_statistics
-WHERE knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[]);
+-- vector index looks, which is farther the more vectors there are, and that it goes on while the filter drops what it finds.
+SELECT chunks_count, terms_count,
+    set_config('hnsw.ef_search', least(
+        %(ef_most)s::bigint, greatest(%(ef_least)s::bigint, vectors / %(vectors_each)s::bigint)
+    )::text, true),
+    set_config('hnsw.iterative_scan', 'relaxed_order', true)
+FROM (
+    SELECT coalesce(sum(chunks_count), 0)::bigint AS chunks_count, coalesce(sum(terms_count), 0)::bigint AS terms_count,
+        greatest(
+            sum(chunks_count)::bigint,
+            (SELECT reltuples::bigint FROM pg_class WHERE oid = 'chunk_vectors'::regclass)
+        ) AS vectors
+    FROM lexicon_statistics
+    WHERE knowledge_base_id = ANY(%(knowledge_base_ids)s::uuid[])
+) AS counted;
 
 -- name: count_chunks
 -- How many chunks the categories hold, counted up to a limit.
