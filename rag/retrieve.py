@@ -144,20 +144,20 @@ class Retriever:
         """The best `limit` chunks of the scope; `only` ranks by one half alone, for measuring.
 
         A question that finds another language than its own is asked again in English, word for word; so is
-        one that finds nothing relevant in its own, and then English counts only where it is relevant.
+        one that finds nothing relevant in its own, and then only relevant texts in English count.
         """
         asked = Asked(question, asked_terms(question))
         found = await self._retrieve(pool, asked, scope, limit=limit, only=only)
         if (language := language_to_gloss(question)) is None:
             return found
-        is_own = speaks(language, [hit.text for hit in found.hits])
+        is_own = _is_in(language, found)
         if is_own and found.relevant:
             return found
         in_english = await asyncio.to_thread(
             _in_english, question
         )  # a glossary is loaded when it is first asked
         again = await self._retrieve(pool, in_english, scope, limit=limit, only=only)
-        return found if is_own and not again.relevant else again
+        return again if not is_own or (again.relevant and not _is_in(language, again)) else found
 
     async def _retrieve(self, pool: Pool, asked: Asked, scope: Scope, *, limit: int, only: Only) -> Retrieval:
         # Before a connection is taken: while the model runs, none is held.
@@ -334,6 +334,10 @@ def _matches(candidates: Sequence[_Candidate], words: AskedWords | None) -> list
         )
         for place, each in enumerate(candidates)
     ]
+
+
+def _is_in(language: str, found: Retrieval) -> bool:
+    return speaks(language, [hit.text for hit in found.hits])
 
 
 def _in_english(question: str) -> Asked:
