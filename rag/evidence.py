@@ -141,7 +141,7 @@ def _held(wording: Wording, hit: Hit) -> list[set[str]]:
     """The question's terms that each sentence holds, together with the headings above it."""
     language = language_of(hit.text) or language_of(wording.question) or "english"
     finder = TermFinder(wording.asked.keys(), language)
-    around = finder.held("\n".join((hit.title, *hit.heading_path)))
+    around = finder.held(hit.headings)
     return [around | finder.held(hit.text[start:end]) for start, end in _spans(hit.text)]
 
 

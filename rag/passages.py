@@ -85,6 +85,11 @@ class Hit(Struct, frozen=True):
     space_after: str | None = None
     parts: tuple["Hit", ...] = ()
 
+    @property
+    def headings(self) -> str:
+        """What stands above the text, a line each: the title, then the headings."""
+        return "\n".join((self.title, *self.heading_path))
+
 
 class Citation(Struct, frozen=True):
     """A verified mark `[number]` of an answer: `document_text[start:end] == excerpt`."""

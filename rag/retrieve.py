@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from rag.doubt import compare, telling_sentences
 from rag.embed import Embedder
 from rag.evidence import Evidence, Wording, further_by_gloss, trust_in_gloss, trust_in_reading, weigh
-from rag.glossary import gloss, gloss_of_text, language_to_gloss, speaks
+from rag.glossary import gloss_in, gloss_of_text, language_to_gloss, speaks
 from rag.lexicon import asked_terms, language_of
 from rag.passages import Hit, Scope
 from rag.postings import Postings, best_worded
@@ -153,9 +153,9 @@ class Retriever:
         is_own = _is_in(language, found)
         if is_own and found.relevant:
             return found
-        in_english = await asyncio.to_thread(
-            _in_english, question
-        )  # a glossary is loaded when it is first asked
+        # A glossary is loaded when it is first asked.
+        glossed = await asyncio.to_thread(gloss_in, language, question)
+        in_english = Asked(glossed.text, glossed.asked_terms(), glossed=True)
         again = await self._retrieve(pool, in_english, scope, limit=limit, only=only)
         return again if not is_own or (again.relevant and not _is_in(language, again)) else found
 
@@ -328,7 +328,7 @@ def _matches(candidates: Sequence[_Candidate], words: AskedWords | None) -> list
         Match(
             each.dense,
             each.lexical,
-            words.best_sentence(_headings(each.hit), each.hit.text)
+            words.best_sentence(each.hit.headings, each.hit.text)
             if words and each.hit and place < LOOKED_AT
             else 0.0,
         )
@@ -338,11 +338,6 @@ def _matches(candidates: Sequence[_Candidate], words: AskedWords | None) -> list
 
 def _is_in(language: str, found: Retrieval) -> bool:
     return speaks(language, [hit.text for hit in found.hits])
-
-
-def _in_english(question: str) -> Asked:
-    glossed = gloss(question)
-    return Asked(glossed.text, glossed.asked_terms(), glossed=True) if glossed else Asked("", [])
 
 
 def _look_at_glosses(
@@ -355,12 +350,8 @@ def _look_at_glosses(
     words = GlossedWords(found)
     for place in places:
         if hit := candidates[place].hit:
-            share = words.best_sentence(_headings(hit), hit.text)
+            share = words.best_sentence(hit.headings, hit.text)
             matches[place] = structs.replace(matches[place], glossed=share)
-
-
-def _headings(hit: Hit) -> str:
-    return "\n".join((hit.title, *hit.heading_path))
 
 
 def _ranked(candidates: Sequence[_Candidate], matches: Sequence[Match], plan: _Plan) -> tuple[Hit, ...]:

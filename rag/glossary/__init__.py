@@ -69,10 +69,12 @@ def speaks(language: str, texts: Sequence[str]) -> bool:
 def gloss(question: str) -> Gloss | None:
     """The question in English, or None when it is neither Spanish nor Chinese."""
     language = language_to_gloss(question)
-    if language is None:
-        return None
-    asked = question[:_MOST_CHARS]
-    return Gloss(language, tuple((chinese if language == "chinese" else spanish).words_of(asked)))
+    return gloss_in(language, question) if language else None
+
+
+def gloss_in(language: str, question: str) -> Gloss:
+    """The question, which is in the language of a glossary, in English."""
+    return _put(language, question[:_MOST_CHARS])
 
 
 def language_to_gloss(question: str) -> str | None:
@@ -87,10 +89,14 @@ def gloss_of_text(text: str, languages: frozenset[str]) -> Gloss | None:
     """A text or question in English, or None when it is mostly in none of these languages."""
     some = text[:_MOST_TEXT_CHARS]
     if "chinese" in languages and _is_chinese(some):
-        return Gloss("chinese", tuple(chinese.words_of(some)))
+        return _put("chinese", some)
     if "spanish" in languages and ("¿" in some or _is_spanish(some)):
-        return Gloss("spanish", tuple(spanish.words_of(some)))
+        return _put("spanish", some)
     return None
+
+
+def _put(language: str, text: str) -> Gloss:
+    return Gloss(language, tuple((chinese if language == "chinese" else spanish).words_of(text)))
 
 
 def _is_chinese(text: str) -> bool:
