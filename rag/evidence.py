@@ -7,7 +7,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from rag.lexicon import AskedTerm, TermFinder, asked_terms, is_unspaced, language_of, names_nothing, sentences
+from rag.lexicon import (
+    AskedTerm,
+    ReadSentence,
+    asked_terms,
+    forms_of,
+    is_unspaced,
+    language_of,
+    names_nothing,
+    read_sentences,
+)
 from rag.passages import Hit
 
 JUDGED = 3  # the best passages tell whether the question is answered at all
@@ -108,7 +117,7 @@ def weigh(
     """What the hits, best first, show; `lexical` is BM25 of all candidates in any order."""
     judged = hits[:JUDGED]
     words = _to_be_found(wording, " ".join(hit.text for hit in judged))
-    said = max((words.held(held) for hit in judged for held in _held(wording, hit)), default=0.0)
+    said = max((words.held(held) for hit in judged for _, held in _read(wording, hit)), default=0.0)
     known = words.held({term for term, df in wording.df.items() if df})
     return Evidence(
         coverage=words.share(said),
@@ -132,21 +141,18 @@ def best_covered(wording: Wording, hits: Sequence[Hit]) -> list[tuple[int, int]]
     words = _to_be_found(wording, " ".join(hit.text for hit in judged))
     found: list[tuple[int, int]] = []
     for hit in judged:
-        weights = [words.held(held) for held in _held(wording, hit)]
-        found.append(_spans(hit.text)[weights.index(max(weights))])
+        best, _ = max(_read(wording, hit), key=lambda read: words.held(read[1]))
+        found.append((best.start, best.end))
     return found
 
 
-def _held(wording: Wording, hit: Hit) -> list[set[str]]:
-    """The question's terms that each sentence holds, together with the headings above it."""
+def _read(wording: Wording, hit: Hit) -> list[tuple[ReadSentence, Set[str]]]:
+    """Each sentence with the question's terms that it holds, together with the headings above it."""
     language = language_of(hit.text) or language_of(wording.question) or "english"
-    finder = TermFinder(wording.asked.keys(), language)
-    around = finder.held(hit.headings)
-    return [around | finder.held(hit.text[start:end]) for start, end in _spans(hit.text)]
-
-
-def _spans(text: str) -> list[tuple[int, int]]:
-    return sentences(text) or [(0, len(text))]
+    wanted = wording.asked.keys()
+    around = wanted & forms_of(hit.headings, language)
+    found = read_sentences(hit.text, language) or (ReadSentence(0, len(hit.text), frozenset()),)
+    return [(sentence, around | (wanted & sentence.forms)) for sentence in found]
 
 
 def _together(hits: Sequence[Hit]) -> float:

@@ -8,8 +8,9 @@ hides. Scripts written without spaces give characters and character pairs.
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain, repeat
 
 import Stemmer
 from msgspec import Struct
@@ -19,6 +20,7 @@ _SURFACE_WEIGHT = 0.5  # measured against 1: the same on SQuAD and XQuAD, +.02 n
 _UNTELLING_WEIGHT = 0.5  # README, "The lexical half"
 _VOTE_CHARS = 20_000
 _BEGINNING_CHARS = 5
+_KEPT_TEXTS = 128  # a question reads some 12
 
 _UNSPACED = (
     r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -98,6 +100,7 @@ _SENTENCE_END = re.compile(
     r"|\n"
 )
 _BLOCK_MARK = re.compile(r"[ \t]*(?:#{1,6}[ \t]|[-*+\u2022\u2013][ \t]|\d{1,3}[.)][ \t]|\||>|```)")
+_INITIALS = re.compile(r"(?:[A-Z]\.)+[A-Z]")
 _LAST_WORD = re.compile(r"(\w[\w.]*)\Z")
 _ABBREVIATED = (
     "mr mrs ms dr prof sr jr st mt v vs etc eg e.g ie i.e no nr fig figs inc ltd co corp dept est approx "
@@ -110,6 +113,14 @@ _WRAPPED_CHARS = 45  # a shorter line was ended on purpose, a longer one may hav
 _CONTINUED_CHARS = 12  # the same, where the next line reads like the middle of a sentence
 
 _stemmers = threading.local()  # a stemmer must not be shared between threads
+
+
+class ReadSentence(Struct, frozen=True):
+    """Where a sentence lies in its passage, `[start, end)`, and what its words are found by (`forms_of`)."""
+
+    start: int
+    end: int
+    forms: frozenset[str]
 
 
 class AskedTerm(Struct, frozen=True):
@@ -163,8 +174,13 @@ _WESTERN_FOLDS, _HARD_TO_FOLD = _western_folds()  # folding is half of the time 
 
 def language_of(text: str) -> str | None:
     """The Latin-script language that its stop words vote for, or None when they are too few or undecided."""
+    return _language_of(text[:_VOTE_CHARS])
+
+
+@lru_cache(maxsize=_KEPT_TEXTS)
+def _language_of(text: str) -> str | None:
     votes: dict[str, float] = {}
-    for word in _WORD.findall(fold(text[:_VOTE_CHARS])):
+    for word in _WORD.findall(fold(text)):
         languages = _VOTES.get(word, ())
         for language in languages:
             votes[language] = votes.get(language, 0.0) + 1.0 / len(languages)
@@ -193,32 +209,20 @@ def terms(text: str, language: str | None = None) -> list[str]:
     return found
 
 
-class TermFinder:
-    """Says which of the wanted terms texts of one language hold; what a word gives is worked out once.
+def forms_of(text: str, language: str) -> frozenset[str]:
+    """All that a question's words may be found by: the text's terms, and the beginnings of its words."""
+    return frozenset(chain.from_iterable(map(_forms, _words(text), repeat(language))))
 
-    The beginning of a word (`beginning_of`) is found like a term.
-    """
 
-    def __init__(self, wanted: Set[str], language: str) -> None:
-        self._wanted = wanted
-        self._language = language
-        self._found: dict[str, frozenset[str]] = {}
+def _forms(word: str, language: str) -> tuple[str, ...]:
+    if is_unspaced(word):
+        return *_pairs(word), *(word if len(word) > 1 else ())
+    return _spaced_forms(word, language)
 
-    def held(self, text: str) -> set[str]:
-        """Those of the wanted terms that are terms of the text, or beginnings of its words."""
-        held: set[str] = set()
-        for word in _words(text):
-            found = self._found.get(word)
-            if found is None:
-                found = self._found[word] = self._terms(word)
-            if found:
-                held |= found
-        return held
 
-    def _terms(self, word: str) -> frozenset[str]:
-        if is_unspaced(word):
-            return frozenset(self._wanted & {*_pairs(word), *(word if len(word) > 1 else ())})
-        return frozenset(self._wanted & {word, _stem(word, self._language), beginning_of(word)})
+@lru_cache(maxsize=65_536)
+def _spaced_forms(word: str, language: str) -> tuple[str, ...]:
+    return word, _stem(word, language), beginning_of(word)
 
 
 def beginning_of(word: str) -> str:
@@ -259,6 +263,14 @@ def sentences(text: str) -> list[tuple[int, int]]:
             start = end
     _append_trimmed(found, text, start, len(text))
     return found
+
+
+@lru_cache(maxsize=_KEPT_TEXTS)
+def read_sentences(passage: str, language: str) -> tuple[ReadSentence, ...]:
+    """The sentences of a passage with their forms; kept, because a question looks at them twice."""
+    return tuple(
+        ReadSentence(start, end, forms_of(passage[start:end], language)) for start, end in sentences(passage)
+    )
 
 
 def _words(text: str) -> list[str]:
@@ -348,7 +360,7 @@ def _is_abbreviation(text: str, start: int, at: int) -> bool:
     if word.isdigit():  # the number of a list item, not of a year that ends a sentence
         return at - len(word) <= start + 1 or not text[start : at - len(word)].strip()
     initial = len(word) == 1 and word.isalpha() and word.isupper() and word != "I"
-    return initial or word.lower() in _ABBREVIATIONS or re.fullmatch(r"(?:[A-Z]\.)+[A-Z]", word) is not None
+    return initial or word.lower() in _ABBREVIATIONS or _INITIALS.fullmatch(word) is not None
 
 
 def _append_trimmed(found: list[tuple[int, int]], text: str, start: int, end: int) -> None:

@@ -5,18 +5,19 @@ are looked at a second time: BM25 does not see whether they stand in one sentenc
 Two Chinese candidates that come out close are told apart by their words in English, where synonyms meet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from msgspec import Struct
 
 from rag.glossary import Gloss, gloss
 from rag.lexicon import (
     AskedTerm,
-    TermFinder,
     asked_terms,
     beginning_of,
+    forms_of,
     is_unspaced,
     language_of,
+    read_sentences,
     sentences,
     terms,
 )
@@ -106,24 +107,19 @@ class AskedWords:
                 self._weights[beginning] = weight
                 self._word_of[beginning] = asked[term].word
         self._language = language or ("english" if all(map(is_unspaced, weights)) else None)
-        self._total = self._weight(self._weights)
-        self._finders: dict[str, TermFinder] = {}
+        self._wanted = frozenset(self._weights)
+        self._total = self._weight(self._wanted)
 
     def best_sentence(self, headings: str, text: str) -> float:
         """From 0 to 1, the share of the words' weight that a sentence of the text and its headings hold."""
         if not self._total:
             return 0.0
-        finder = self._finder(self._language or language_of(text) or "english")
-        around = finder.held(headings)
-        held = (finder.held(text[start:end]) for start, end in sentences(text))
-        return max((self._weight(around | each) for each in held), default=0.0) / self._total
+        language = self._language or language_of(text) or "english"
+        around = self._wanted & forms_of(headings, language)
+        held = (around | (self._wanted & each.forms) for each in read_sentences(text, language))
+        return max(map(self._weight, held), default=0.0) / self._total
 
-    def _finder(self, language: str) -> TermFinder:
-        if language not in self._finders:
-            self._finders[language] = TermFinder(self._weights.keys(), language)
-        return self._finders[language]
-
-    def _weight(self, held: Mapping[str, float] | set[str]) -> float:
+    def _weight(self, held: Set[str]) -> float:
         by_word: dict[int, float] = {}
         for term in held:
             word = self._word_of[term]

@@ -40,8 +40,6 @@ Only = Literal["fused", "dense", "lexical"]
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 _CANDIDATES = 40  # of each half, or as many as hits are asked for
-# How far the vector index looks (`ef_search`): one for so many vectors; README, "The lexical half".
-_VECTORS_EACH, _EF_LEAST, _EF_MOST = 200, 200, 800
 _EXACT_CHUNKS = 10_000  # at most; comparing takes 0.65 ms a thousand
 _FEW_CHUNKS = 2_000  # not slower than the vector index
 _POSTINGS_READ = 3_000  # with 10,000 the same hit@1 (310 questions, 10,000 chunks)
@@ -274,9 +272,6 @@ async def _searched(connection: AsyncConnection[Any], scope: Scope) -> dict[str,
 def _find_parameters(plan: _Plan) -> dict[str, Any]:
     return {
         "candidates": plan.candidates,
-        "ef_most": _EF_MOST,
-        "ef_least": _EF_LEAST,
-        "vectors_each": _VECTORS_EACH,
         "few": _FEW_CHUNKS,
         "most": _EXACT_CHUNKS,
         "postings": _POSTINGS_READ,

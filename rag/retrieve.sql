@@ -1,10 +1,9 @@
 -- name: begin_search
 -- How many chunks the knowledge bases hold, and how many terms those have together. For this transaction: how far the
--- vector index looks, which is farther the more vectors there are, and that it goes on while the filter drops what it finds.
+-- vector index looks, which is farther the more vectors there are (README, "The lexical half"), and that it goes on while
+-- the filter drops what it finds.
 SELECT chunks_count, terms_count,
-    set_config('hnsw.ef_search', least(
-        %(ef_most)s::bigint, greatest(%(ef_least)s::bigint, vectors / %(vectors_each)s::bigint)
-    )::text, true),
+    set_config('hnsw.ef_search', least(800, greatest(200, vectors / 200))::text, true),
     set_config('hnsw.iterative_scan', 'relaxed_order', true)
 FROM (
     SELECT coalesce(sum(chunks_count), 0)::bigint AS chunks_count, coalesce(sum(terms_count), 0)::bigint AS terms_count,

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.lexicon import TermFinder, asked_terms, fold, language_of, sentences, terms
+from rag.lexicon import (
+    asked_terms,
+    beginning_of,
+    fold,
+    forms_of,
+    is_unspaced,
+    language_of,
+    read_sentences,
+    sentences,
+    terms,
+)
 
 
 def meet(question: str, text: str) -> bool:
@@ -159,11 +169,17 @@ WESTERN = st.text(st.characters(codec="cp1252"))
 
 
 @given(text=st.text() | WESTERN | st.text("aé’ß½ñÑ“—123,' 中文字"))
-def test_the_terms_held_of_those_wanted_are_those_of_the_text(text: str) -> None:
-    found = set(terms(text, "spanish"))
-    wanted = set(sorted(found)[::2]) | {"absent"}
-    finder = TermFinder(wanted, "spanish")
-    assert finder.held(text) == wanted - {"absent"} == finder.held(text)
+def test_a_text_is_found_by_all_of_its_terms_and_by_the_beginnings_of_its_words(text: str) -> None:
+    found = forms_of(text, "spanish")
+    held = set(terms(text, "spanish"))
+    assert held | {beginning_of(term) for term in held if not is_unspaced(term)} >= found >= held
+
+
+@given(text=st.text() | WESTERN)
+def test_sentences_are_read_where_they_lie_with_their_own_forms(text: str) -> None:
+    read = read_sentences(text, "english")
+    assert [(each.start, each.end) for each in read] == sentences(text)
+    assert all(each.forms == forms_of(text[each.start : each.end], "english") for each in read)
 
 
 @given(text=WESTERN)
