@@ -1,6 +1,5 @@
 """The bench of retrieval: how its cost and recall, and those of adding and removing, change with the size."""
 
-import asyncio
 import json
 import statistics
 import sys
@@ -14,6 +13,7 @@ from uuid import UUID
 
 import click
 import numpy as np
+import uvloop
 from bench_corpus import (
     CHUNKS_PER_DOCUMENT,
     HANDBOOK,
@@ -105,7 +105,7 @@ class Known:
 def main(chunks: int, keep: Path | None) -> None:
     """Measure retrieval at a tenth of CHUNKS and at all of them; the last line is JSON."""
     with tempfile.TemporaryDirectory(prefix="lectern-bench-", ignore_cleanup_errors=True) as temporary:
-        figures = asyncio.run(_measure(keep or Path(temporary), chunks))
+        figures = uvloop.run(_measure(keep or Path(temporary), chunks))  # the loop that serves
     click.echo(json.dumps(figures))
 
 
