@@ -146,6 +146,8 @@ class SentenceEmbedder:
 
         Shape: (n, dimensions).
         """
+        if 0 < len(texts) <= _WINDOW_TEXTS:
+            return self._embed(texts)
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for start in range(0, len(texts), _WINDOW_TEXTS):
             vectors[start : start + _WINDOW_TEXTS] = self._embed(texts[start : start + _WINDOW_TEXTS])

@@ -29,6 +29,18 @@ class _Layer(Struct, frozen=True):
     leave: _Step
 
 
+class _Run(Struct, frozen=True):
+    """Where texts of equal length stand in a row of tokens."""
+
+    start: int
+    length: int
+    count: int
+
+    def of(self, state: "Tensor") -> "Tensor":
+        """Shape: (tokens, n) -> (texts, length, n)."""
+        return state[self.start : self.start + self.length * self.count].view(self.count, self.length, -1)
+
+
 class BertEncoder:
     """Token ids to mean-pooled vectors of unit length, without padding: tokens of a batch stand in one row.
 
@@ -42,7 +54,7 @@ class BertEncoder:
 
         self._compute = compute
         self._sdpa = torch.nn.functional.scaled_dot_product_attention
-        self._heads = int(bert.config.num_attention_heads)
+        self._head_width = int(bert.config.hidden_size) // int(bert.config.num_attention_heads)
         with torch.inference_mode():
             parts = bert.embeddings
             self._words = parts.word_embeddings.weight
@@ -57,8 +69,10 @@ class BertEncoder:
         """
         import torch
 
-        vectors = np.empty((len(ids), self._words.shape[1]), dtype=np.float32)
         with torch.inference_mode():
+            if len(ids) == 1:
+                return self._run(ids)
+            vectors = np.empty((len(ids), self._words.shape[1]), dtype=np.float32)
             for batch in _batches(ids):
                 vectors[batch] = self._run([ids[place] for place in batch])
         return vectors
@@ -66,34 +80,50 @@ class BertEncoder:
     def _run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         import torch
 
-        tokens = sum(map(len, ids))
-        # What fills the row up is texts of one token, which nobody reads.
-        texts = [*ids, *[[0]] * (row_tokens(tokens) - tokens)]
-        runs = [(length, len(list(run))) for length, run in groupby(map(len, texts))]
-        words = torch.embedding(self._words, torch.tensor([token for text in texts for token in text]))
-        places = torch.cat([self._places[: len(text)] for text in texts])
-        state = self._enter(words + places).to(self._compute)
+        runs = _runs(ids)
+        state = self._entered(ids, runs)
+        tokens, width = state.shape
+        mixed = torch.empty(tokens, 3 * width)  # float32, in which attention is faster
+        seen = torch.zeros(tokens, width, dtype=self._compute)  # what fills the row up sees nothing
+        parts = [(*self._heads_of(mixed, run).chunk(3, 1), self._heads_of(seen, run)) for run in runs]
         for layer in self._layers:
-            mixed = self._attention(layer.attend(state), runs)
-            state = layer.attended(layer.project(mixed, state))
+            mixed.copy_(layer.attend(state))
+            for query, key, value, out in parts:
+                out.copy_(self._sdpa(query, key, value))
+            state = layer.attended(layer.project(seen, state))
             state = layer.leave(layer.narrow(layer.widen(state), state))
-        means = torch.cat([part.mean(1, dtype=torch.float32) for part in _parts(state, runs)])[: len(ids)]
-        unit: NDArray[np.float32] = (means / torch.linalg.vector_norm(means, dim=1, keepdim=True)).numpy()
+        # The sum points where the mean does.
+        sums = torch.cat([run.of(state).sum(1, dtype=torch.float32) for run in runs])
+        unit: NDArray[np.float32] = sums.div_(torch.linalg.vector_norm(sums, dim=1, keepdim=True)).numpy()
         return unit
 
-    def _attention(self, mixed: "Tensor", runs: Sequence[tuple[int, int]]) -> "Tensor":
-        """Shape: (tokens, 3 * dimensions) -> (tokens, dimensions)."""
+    def _entered(self, ids: Sequence[Sequence[int]], runs: "Sequence[_Run]") -> "Tensor":
+        """The row of tokens, filled up, before the first layer.
+
+        Shape: (tokens, dimensions).
+        """
         import torch
 
-        seen = [self._seen(part) for part in _parts(mixed.float(), runs)]
-        return (seen[0] if len(seen) == 1 else torch.cat(seen)).to(self._compute)
+        words = [token for text in ids for token in text]
+        words += [0] * (row_tokens(len(words)) - len(words))
+        state = torch.embedding(self._words, torch.from_numpy(np.array(words)))
+        for run in runs:
+            run.of(state).add_(self._places[: run.length])
+        return self._enter(state).to(self._compute)
 
-    def _seen(self, mixed: "Tensor") -> "Tensor":
-        """Shape: (texts, length, 3 * dimensions) -> (texts * length, dimensions)."""
-        count, length, width = mixed.shape
-        heads = mixed.view(count, length, 3 * self._heads, -1).transpose(1, 2)
-        query, key, value = heads.chunk(3, 1)
-        return self._sdpa(query, key, value).transpose(1, 2).reshape(count * length, width // 3)
+    def _heads_of(self, state: "Tensor", run: "_Run") -> "Tensor":
+        """Shape: (tokens, heads * n) -> (texts, heads, length, n)."""
+        part = run.of(state)
+        return part.view(*part.shape[:2], -1, self._head_width).transpose(1, 2)
+
+
+def _runs(ids: Sequence[Sequence[int]]) -> list[_Run]:
+    runs: list[_Run] = []
+    start = 0
+    for length, texts in groupby(map(len, ids)):
+        runs.append(_Run(start, length, len(list(texts))))
+        start += length * runs[-1].count
+    return runs
 
 
 def row_tokens(tokens: int) -> int:
@@ -200,14 +230,3 @@ def _norm(norm: Any) -> _Step:
 
     weight, bias, shape, eps = norm.weight, norm.bias, norm.normalized_shape, norm.eps
     return lambda state: torch.layer_norm(state, shape, weight, bias, eps)
-
-
-def _parts(state: "Tensor", runs: Sequence[tuple[int, int]]) -> "list[Tensor]":
-    """Texts of equal length together.
-
-    Shape: (tokens, n) -> (texts, length, n) each.
-    """
-    if len(runs) == 1:
-        return [state.view(runs[0][1], runs[0][0], -1)]
-    parts = state.split_with_sizes([length * count for length, count in runs])
-    return [part.view(count, length, -1) for part, (length, count) in zip(parts, runs, strict=True)]

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rag import embed
 from rag.embed import Embedder, SentenceEmbedder, load_embedder
-from rag.encode import bert_encoders, row_tokens
+from rag.encode import BertEncoder, bert_encoders, row_tokens
 from rag.errors import ModelUnavailable
 from tests.models import make_bert
 
@@ -18,6 +20,12 @@ from tests.models import make_bert
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
     return load_embedder()
+
+
+@pytest.fixture(scope="module")
+def encoders(embedder: Embedder) -> list[BertEncoder]:
+    assert isinstance(embedder, SentenceEmbedder)
+    return list(bert_encoders(embedder.model))
 
 
 def test_vectors_have_unit_length_and_keep_the_order_of_the_texts(embedder: Embedder) -> None:
@@ -62,11 +70,10 @@ def test_vectors_are_those_of_encode_whatever_the_lengths(embedder: Embedder) ->
     assert (embedder.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
 
 
-def test_every_precision_gives_what_encode_gives(embedder: Embedder) -> None:
+def test_every_precision_gives_what_encode_gives(embedder: Embedder, encoders: list[BertEncoder]) -> None:
     assert isinstance(embedder, SentenceEmbedder)
     ids = [embedder.model.tokenizer(text, truncation=True)["input_ids"] for text in TEXTS]
     expected = embedder.model.encode(TEXTS)
-    encoders = list(bert_encoders(embedder.model))
     assert encoders
     for encoder in encoders:
         assert (encoder.encode(ids) * expected).sum(axis=1).min() > 0.9999
@@ -93,10 +100,14 @@ def test_another_bert_gives_what_its_encode_gives(tmp_path: Path, pooling: str, 
     assert (tiny.embed(TEXTS) * expected).sum(axis=1).min() > 0.9999
 
 
-def test_a_text_alone_gives_what_it_gives_among_others(embedder: Embedder) -> None:
-    texts = ["and peace " * (length // 2) + "war" * (length % 2) for length in range(40)]
-    alone = np.concatenate([embedder.embed([text]) for text in texts])
-    assert (alone * embedder.embed(texts)).sum(axis=1).min() > 0.9999
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.lists(st.integers(0, 30_521), min_size=1, max_size=40), min_size=2, max_size=6))
+def test_a_text_alone_gives_what_it_gives_among_others(
+    encoders: list[BertEncoder], ids: list[list[int]]
+) -> None:
+    for encoder in encoders:
+        alone = np.concatenate([encoder.encode([text]) for text in ids])
+        assert (alone * encoder.encode(ids)).sum(axis=1).min() > 0.9999
 
 
 def test_rows_of_tokens_have_few_lengths_and_little_waste() -> None:
