@@ -23,6 +23,7 @@ from workers import schedule, score, sync
 from workers.shop import Shop
 
 _STOP_WITHIN_MS = 10_000
+_NICENESS = 10  # who asks waits now, a sync can wait; rag/README.md, "Speed"
 
 log = structlog.get_logger()
 
@@ -38,6 +39,7 @@ def main() -> int:
     if not settings.database_url:
         sys.stderr.write("LECTERN_DATABASE_URL is not set: start the worker with `lectern worker`.\n")
         return 1
+    os.nice(_NICENESS)
     try:
         run(settings)
     except DomainError as error:
