@@ -1,13 +1,16 @@
 """A closer look where the first leaves doubt: is there a sentence that speaks of just what is asked?
 
-Pure but for the vectors: the caller embeds the sentences, in a thread.
+Ranking looks at the same sentences where two candidates come out close.
 """
 
 import re
 from collections.abc import Sequence
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
+from rag.embed import Embedder
 from rag.evidence import JUDGED, Wording, best_covered
 from rag.lexicon import fold
 from rag.passages import Hit
@@ -31,6 +34,28 @@ class Sentence(Struct, frozen=True):
         return f"{self.title}: {self.text}"
 
 
+def sentence_of(hit: Hit, text: str) -> Sentence:
+    """A sentence of the hit."""
+    return Sentence(hit.title, " ".join(hit.heading_path), text)
+
+
+class SentenceCosines:
+    """How near sentences are to a question; each is embedded once, however often it is looked at."""
+
+    def __init__(self, embedder: Embedder, question: NDArray[np.float32]) -> None:
+        self._embedder = embedder
+        self._question = question
+        self._known: dict[str, float] = {}
+
+    def of(self, sentences: Sequence[Sentence]) -> list[float]:
+        """The cosine of each; blocking, so callers use a thread."""
+        new = [text for text in dict.fromkeys(each.read_as for each in sentences) if text not in self._known]
+        if new:
+            cosines: list[float] = (self._embedder.embed(new) @ self._question).tolist()
+            self._known.update(zip(new, cosines, strict=True))
+        return [self._known[each.read_as] for each in sentences]
+
+
 class Comparison(Struct, frozen=True):
     """What the sentence nearest to the question shows; more of each never speaks against an answer.
 
@@ -48,8 +73,7 @@ def telling_sentences(wording: Wording, hits: Sequence[Hit]) -> list[Sentence]:
     """Of each of the best hits the sentence that says most of the question."""
     spans = best_covered(wording, hits)
     return [
-        Sentence(hit.title, " ".join(hit.heading_path), hit.text[start:end])
-        for hit, (start, end) in zip(hits[:JUDGED], spans, strict=True)
+        sentence_of(hit, hit.text[start:end]) for hit, (start, end) in zip(hits[:JUDGED], spans, strict=True)
     ]
 
 

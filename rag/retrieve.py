@@ -12,7 +12,7 @@ from pgvector import HalfVector
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from rag.doubt import compare, telling_sentences
+from rag.doubt import SentenceCosines, compare, sentence_of, telling_sentences
 from rag.embed import Embedder
 from rag.evidence import Evidence, Wording, further_by_gloss, trust_in_gloss, trust_in_reading, weigh
 from rag.glossary import gloss_in, gloss_of_text, language_to_gloss, speaks
@@ -28,6 +28,7 @@ from rag.rank import (
     Weights,
     first_look,
     scores,
+    telling_sentence,
     too_close,
     weights_for,
 )
@@ -59,10 +60,10 @@ _UNRELATED = (
 
 
 class Doubt(Struct, frozen=True):
-    """What a closer look at hits needs: the question as words and as a vector, and what was found so far."""
+    """What a closer look at hits needs: the question, its sentences' cosines, and what was found so far."""
 
     wording: Wording
-    vector: NDArray[np.float32]
+    cosines: SentenceCosines
     evidence: Evidence
     rule: Rule
     odds: float
@@ -165,14 +166,16 @@ class Retriever:
             found = await self._find(connection, asked, scope, read, plan)
             candidates = await self._complete(connection, found, read, plan)
         words = found.known.asked_words(language_of(asked.text)) if only == "fused" else None
-        matches = _matches(candidates, words)
+        matches, wording = _matches(candidates, words), found.known.of(asked)
+        cosines = SentenceCosines(self._embedder, read.vector)
         if words and (close := too_close(scores(matches, plan.weights))):
-            await asyncio.to_thread(_look_at_glosses, matches, candidates, close, asked.text)
+            close_hits = {place: hit for place in close if (hit := candidates[place].hit)}
+            by_sentence = cosines if plan.weights.dense and not asked.glossed else None
+            await asyncio.to_thread(_tell_apart, matches, close_hits, asked.text, words, by_sentence)
         hits = _ranked(candidates, matches, plan)
         lexical = [each.lexical for each in candidates]
-        wording = found.known.of(asked)
         evidence = weigh(wording, hits, lexical, read.trust, read.by_gloss)
-        return _judged(hits, Doubt(wording, read.vector, evidence, read.rule, odds_of(evidence, read.rule)))
+        return _judged(hits, Doubt(wording, cosines, evidence, read.rule, odds_of(evidence, read.rule)))
 
     async def settle(self, found: Retrieval) -> Retrieval:
         """The same with its doubt resolved: the sentences that say most of the question are compared with it.
@@ -181,15 +184,8 @@ class Retriever:
         """
         if found.doubt is None:
             return found
-        odds = await asyncio.to_thread(self._look_closer, found.doubt, found.hits)
+        odds = await asyncio.to_thread(_look_closer, found.doubt, found.hits)
         return _settled(found.hits, odds)
-
-    def _look_closer(self, doubt: Doubt, hits: Sequence[Hit]) -> float:
-        sentences = telling_sentences(doubt.wording, hits)
-        vectors = self._embedder.embed([sentence.read_as for sentence in sentences])
-        cosines = [float(cosine) for cosine in vectors @ doubt.vector]
-        compared = compare(doubt.wording.question, sentences, cosines)
-        return odds_after_look(doubt.odds, compared, doubt.evidence, doubt.rule)
 
     def _read(self, question: str) -> _Read:
         if self._unrelated is None:
@@ -335,18 +331,29 @@ def _is_in(language: str, found: Retrieval) -> bool:
     return speaks(language, [hit.text for hit in found.hits])
 
 
-def _look_at_glosses(
-    matches: list[Match], candidates: Sequence[_Candidate], places: Sequence[int], question: str
+def _tell_apart(
+    matches: list[Match],
+    hits: dict[int, Hit],
+    question: str,
+    words: AskedWords,
+    cosines: SentenceCosines | None,
 ) -> None:
-    """Adds what the candidates at these places hold of the question in English, if it is Chinese."""
-    found = gloss_of_text(question, _TOLD_BY_GLOSS)
-    if found is None:
-        return
-    words = GlossedWords(found)
-    for place in places:
-        if hit := candidates[place].hit:
-            share = words.best_sentence(hit.headings, hit.text)
+    """Adds what tells the hits at these places apart: glosses if the question is Chinese, else sentences."""
+    if found := gloss_of_text(question, _TOLD_BY_GLOSS):
+        glossed = GlossedWords(found)
+        for place, hit in hits.items():
+            share = glossed.best_sentence(hit.headings, hit.text)
             matches[place] = structs.replace(matches[place], glossed=share)
+    elif cosines:
+        said = [sentence_of(hit, telling_sentence(words, hit.headings, hit.text)) for hit in hits.values()]
+        for place, cosine in zip(hits, cosines.of(said), strict=True):
+            matches[place] = structs.replace(matches[place], said=cosine)
+
+
+def _look_closer(doubt: Doubt, hits: Sequence[Hit]) -> float:
+    sentences = telling_sentences(doubt.wording, hits)
+    compared = compare(doubt.wording.question, sentences, doubt.cosines.of(sentences))
+    return odds_after_look(doubt.odds, compared, doubt.evidence, doubt.rule)
 
 
 def _ranked(candidates: Sequence[_Candidate], matches: Sequence[Match], plan: _Plan) -> tuple[Hit, ...]:

@@ -1,17 +1,19 @@
 """A question to hits in the real database: scope, both halves, exact and indexed search, relevance."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rag import retrieve
 from rag.calibrate import calibrate
 from rag.models import enlist
 from rag.passages import Scope
-from rag.relevance import BY_WORDS
+from rag.relevance import BY_WORDS, Rule
 from rag.retrieve import Retriever
 from rag.testing import HashEmbedder
 from tests.library import Library, Pool, open_library
@@ -104,13 +106,79 @@ async def test_a_question_in_another_language_finds_what_english_texts_say(
     assert found.hits[0].title == title and found.relevant
 
 
+class WatchingEmbedder(HashEmbedder):
+    """Remembers what it embedded, and whether a connection was in use then."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.held = False
+        self._pool = pool
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        stats = self._pool.get_stats()
+        self.held |= stats["pool_available"] < stats["pool_size"]
+        self.texts += texts
+        return super().embed(texts)
+
+
+def watched(library: Library) -> tuple[Retriever, WatchingEmbedder]:
+    embedder = WatchingEmbedder(library.pool)
+    return Retriever(embedder, library.model_id, Rule(trust=1.0, unrelated=0.3, matching=0.9)), embedder
+
+
 async def test_close_chinese_candidates_are_told_apart_by_synonyms(library: Library) -> None:
     for text in ("厨师每天去港口。", "老师每天去港口。"):
         await library.put(text, "港口")
-    found = await retriever(library).retrieve(library.pool, "港口的教师在哪里？", scope(library))
+    asker, embedder = watched(library)
+    found = await asker.retrieve(library.pool, "港口的教师在哪里？", scope(library))
     first, second = found.hits[:2]
     assert (first.text[:2], second.text[:2]) == ("老师", "厨师")
     assert first.lexical_score == pytest.approx(second.lexical_score) and first.score > second.score
+    assert not any(text.startswith("港口: ") for text in embedder.texts)
+
+
+# Each word in both, so that vectors, BM25 and the shares of words are the same.
+SPREAD = "The harbour has one crane, wheat, flour, rye. Barges come by the old river each summer."
+DENSE = "The harbour has one crane. Wheat, flour, rye: barges come by the old river each summer."
+
+
+async def test_close_candidates_are_told_apart_by_the_nearness_of_their_telling_sentences(
+    library: Library,
+) -> None:
+    for text in (SPREAD, DENSE):
+        await library.put(text, "Port")
+    asker, embedder = watched(library)
+    found = await asker.retrieve(library.pool, "Has the harbour a crane?", scope(library))
+    first, second = found.hits[:2]
+    assert (first.text, second.text) == (DENSE, SPREAD) and first.score > second.score
+    assert first.dense_score == pytest.approx(second.dense_score)
+    assert first.lexical_score == pytest.approx(second.lexical_score)
+    assert sorted(embedder.texts[-2:]) == [
+        "Port: The harbour has one crane, wheat, flour, rye.",
+        "Port: The harbour has one crane.",
+    ]
+    assert not embedder.held
+
+
+async def test_a_sentence_that_told_candidates_apart_is_not_embedded_again_to_settle_doubt(
+    library: Library,
+) -> None:
+    for text in (SPREAD, DENSE):
+        await library.put(text, "Port")
+    asker, embedder = watched(library)
+    found = await asker.retrieve(library.pool, "Has the harbour a rusty crane?", scope(library))
+    assert found.doubt is not None
+    await asker.settle(found)
+    assert len(embedder.texts) == len(set(embedder.texts))
+
+
+async def test_no_sentence_is_embedded_where_one_candidate_is_clearly_best(library: Library) -> None:
+    asker, embedder = watched(library)
+    await asker.retrieve(library.pool, "Do whales sing?", scope(library))
+    before = len(embedder.texts)
+    await asker.retrieve(library.pool, "Do humpback whales sing?", scope(library))
+    assert embedder.texts[before:] == ["Do humpback whales sing?"]
 
 
 async def test_a_question_is_asked_in_english_where_texts_in_its_language_say_nothing_of_it(

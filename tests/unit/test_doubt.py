@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
+from numpy.typing import NDArray
 
-from rag.doubt import Comparison, Sentence, compare, telling_sentences
+from rag.doubt import Comparison, Sentence, SentenceCosines, compare, telling_sentences
 from rag.evidence import Evidence, Wording
 from rag.lexicon import asked_terms
 from rag.passages import Hit
 from rag.relevance import BY_WORDS, Rule, in_doubt, odds_after_look, odds_of
+from rag.testing import HashEmbedder
 
 SHARES = st.floats(0, 1)
 EVIDENCE = st.builds(
@@ -28,6 +31,18 @@ EVIDENCE = st.builds(
 RULES = st.builds(Rule, trust=SHARES, unrelated=st.floats(-0.5, 0.4), matching=st.floats(0.41, 1))
 COMPARED = st.builds(Comparison, cosine=st.floats(-1, 1), named=SHARES, agrees=st.booleans())
 READ = Rule(trust=1.0, unrelated=0.3, matching=0.6)
+
+
+class RecordingEmbedder(HashEmbedder):
+    """Remembers what it embedded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.texts += texts
+        return super().embed(texts)
 
 
 def wording(question: str) -> Wording:
@@ -93,6 +108,19 @@ def test_any_text_is_compared(question: str, texts: list[str]) -> None:
     assert len(sentences) == min(3, len(texts))
     assert all(each.text in text for each, text in zip(sentences, texts, strict=False))
     assert 0.0 <= compare(question, sentences, [0.5] * len(sentences)).named <= 1.0
+
+
+@given(st.lists(st.lists(st.sampled_from(["It is red.", "Whitfield drew it.", "", "It is 红."]))))
+def test_each_sentence_is_embedded_once_and_compared_as_often_as_it_is_looked_at(
+    looks: list[list[str]],
+) -> None:
+    embedder = RecordingEmbedder()
+    question = HashEmbedder().embed(["Who drew the red bridge?"])[0]
+    cosines = SentenceCosines(embedder, question)
+    for texts in looks:
+        alone = [float(HashEmbedder().embed([each.read_as])[0] @ question) for each in said(texts)]
+        assert cosines.of(said(texts)) == pytest.approx(alone)
+    assert sorted(embedder.texts) == sorted({f"Bridge: {text}" for texts in looks for text in texts})
 
 
 def test_the_nearest_sentence_is_the_one_compared() -> None:

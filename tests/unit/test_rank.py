@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.glossary import gloss
-from rag.lexicon import asked_terms, language_of
-from rag.rank import AskedWords, GlossedWords, Match, scores, too_close, weights_for
+from rag.lexicon import asked_terms, language_of, sentences
+from rag.rank import AskedWords, GlossedWords, Match, scores, telling_sentence, too_close, weights_for
 
 ENGLISH_SCATTERED = (
     "The harbour was built in stone. Ships come from the north. "
@@ -75,12 +75,31 @@ def test_a_share_is_a_share_and_the_question_holds_all_of_itself(
     assert asked.best_sentence(headings, text) >= asked.best_sentence("", text)
 
 
+@given(question=st.text(max_size=80), headings=st.text(max_size=40), text=st.text(max_size=300))
+def test_no_sentence_holds_more_than_the_telling_one(question: str, headings: str, text: str) -> None:
+    asked = words(question)
+    found = [text[start:end] for start, end in sentences(text)]
+    telling = telling_sentence(asked, headings, text)
+    assert telling in (found or [text])
+    shares = [asked.best_sentence(headings, sentence) for sentence in found]
+    assert asked.best_sentence(headings, telling) == max(shares, default=0.0)
+
+
+def test_the_first_of_equal_sentences_is_the_telling_one() -> None:
+    text = "It rains. A keeper lives there. A keeper sleeps there."
+    assert (
+        telling_sentence(words("Where does the keeper live?"), "Lighthouse", text) == "A keeper lives there."
+    )
+    assert telling_sentence(words("Which keeper?"), "Lighthouse", text) == "A keeper lives there."
+
+
 matches = st.builds(
     Match,
     cosine=st.none() | st.floats(-1.0, 1.0),
     bm25=st.floats(0.0, 1e6),
     sentence=st.floats(0.0, 1.0),
     glossed=st.floats(0.0, 1.0),
+    said=st.none() | st.floats(-1.0, 1.0),
 )
 
 
@@ -92,8 +111,9 @@ def test_better_evidence_never_scores_lower(candidates: list[Match], readable: f
     for one, score in zip(candidates, found, strict=True):
         for other, theirs in zip(candidates, found, strict=True):
             at_least = (one.cosine or 0.0) >= (other.cosine or 0.0)
-            said = one.sentence >= other.sentence and one.glossed >= other.glossed
-            if at_least and one.bm25 >= other.bm25 and said:
+            worded = one.bm25 >= other.bm25 and one.sentence >= other.sentence
+            looked = one.said == other.said or (None not in (one.said, other.said) and one.said > other.said)
+            if at_least and worded and one.glossed >= other.glossed and looked:
                 assert score >= theirs
 
 
