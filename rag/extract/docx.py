@@ -1,5 +1,6 @@
 """DOCX -> one page of Markdown: headings, numbered lists, tables, text boxes, notes, headers and footers."""
 
+import re
 from collections.abc import Iterator
 from itertools import takewhile
 
@@ -26,6 +27,7 @@ _TRANSPARENT = {
 _SKIPPED = {"del", "moveFrom", "delText", "instrText", "pPr", "rPr", "sdtPr", "tblPr", "Fallback", "rt"}
 _BREAKS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _MAX_DEPTH = 60
+_LIST_STYLE = re.compile(r"list (?:bullet|number|continue) ([2-5])", re.IGNORECASE)
 
 
 def read_docx(data: bytes, media_type: str, limits: Limits) -> Extracted:
@@ -73,7 +75,8 @@ class _Document:
         """The paragraph with `#` for a heading, or its list mark."""
         style = value(paragraph, "pPr", "pStyle") or ""
         level = self._styles.heading_level(style, paragraph)
-        mark = self._numbering.mark(child(paragraph, "pPr"), self._styles.numbering(style))
+        level_of_style = self._styles.list_level(style)
+        mark = self._numbering.mark(child(paragraph, "pPr"), self._styles.numbering(style), level_of_style)
         if self._styles.is_title(style) and self.title is None:
             self.title = text
         if level is not None:
@@ -149,6 +152,11 @@ class _Styles:
         """The `numPr` that the style brings along."""
         found = (child(element, "pPr", "numPr") for element in self._chain(style))
         return next((element for element in found if element is not None), None)
+
+    def list_level(self, style: str) -> int:
+        """From 0; styles such as "List Bullet 2", so named in every language, are levels of their own."""
+        names = (value(element, "name") or "" for element in self._chain(style))
+        return next((int(found.group(1)) - 1 for name in names if (found := _LIST_STYLE.fullmatch(name))), 0)
 
     def _chain(self, style: str) -> Iterator[Element]:
         for _ in range(12):

@@ -10,13 +10,13 @@ from lxml import html as lxml_html
 
 from rag.errors import Unreadable
 from rag.extract.encoding import clean, decode
+from rag.extract.htmllists import element_text, folded, list_lines, nest_lists
 from rag.extract.htmltext import BEYOND_TEXT, simplify_tables, whole_text
 from rag.extract.package import Element
 from rag.extract.tables import table_text
 from rag.passages import Extracted, Page
 
 _CHARSET = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
-_SPACE = re.compile(r"\s+")
 # Less than this share of a page's text: the main part was missed, as in a form or a list of links.
 _TOO_LITTLE = 0.25
 _SHORT_CHARS = 2_000
@@ -28,6 +28,7 @@ def read_html(data: bytes, media_type: str) -> Extracted:
     tree = parsed_html(data)
     title = _title(tree)
     simplify_tables(tree)
+    nest_lists(tree)
     main = _main_text(tree)
     whole = whole_text(tree, BEYOND_TEXT)
     chosen = whole if _is_too_little(main, whole) else main
@@ -53,7 +54,7 @@ def _title(tree: Element) -> str | None:
     for path in ("//head/title", "//title", "//h1"):
         found = tree.xpath(path)
         for element in found if isinstance(found, list) else ():
-            words = clean(_folded("".join(element.itertext())))
+            words = clean(folded("".join(element.itertext())))
             if words:
                 return words
     return None
@@ -61,10 +62,6 @@ def _title(tree: Element) -> str | None:
 
 def _is_too_little(main: str, whole: str) -> bool:
     return len(main) < _TOO_LITTLE * min(len(whole), _SHORT_CHARS)
-
-
-def _folded(text: str) -> str:
-    return _SPACE.sub(" ", text).strip()
 
 
 def _main_text(tree: Element) -> str:
@@ -96,34 +93,22 @@ def _tei_blocks(parent: Element, depth: int = 0) -> Iterator[str]:
         name = element.tag
         if name == "head":
             level = (element.get("rend") or "h2")[-1]
-            yield f"{'#' * (int(level) if level in '123456' else 2)} {_folded(_text(element))}"
+            yield f"{'#' * (int(level) if level in '123456' else 2)} {folded(element_text(element))}"
         elif name == "list":
-            yield "\n".join(_items(element))
+            yield "\n".join(list_lines(element))
         elif name == "table":
-            yield table_text([[_text(cell) for cell in row.iter("cell")] for row in element.iter("row")])
+            yield table_text(
+                [[element_text(cell) for cell in row.iter("cell")] for row in element.iter("row")]
+            )
         elif name == "code":
-            yield f"```\n{_text(element)}\n```"
+            yield f"```\n{element_text(element)}\n```"
         elif name in ("div", "quote") and len(element):
-            yield _folded(element.text or "")
+            yield folded(element.text or "")
             yield from _tei_blocks(element, depth + 1)
         else:
-            yield _lines(_text(element))
-        yield _folded(element.tail or "")
-
-
-def _items(parent: Element, depth: int = 0) -> Iterator[str]:
-    for item in parent.iter("item"):
-        words = _folded(_text(item))
-        if words:
-            yield f"- {words}"
-
-
-def _text(element: Element) -> str:
-    parts = [element.text or ""]
-    for part in element:
-        parts += ["\n" if part.tag == "lb" else _text(part), part.tail or ""]
-    return "".join(parts)
+            yield _lines(element_text(element))
+        yield folded(element.tail or "")
 
 
 def _lines(text: str) -> str:
-    return "\n".join(_folded(line) for line in text.split("\n") if line.strip())
+    return "\n".join(folded(line) for line in text.split("\n") if line.strip())

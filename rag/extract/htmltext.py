@@ -3,10 +3,11 @@
 import copy
 import re
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from lxml import etree
 
+from rag.extract.htmllists import indentation, nest_lists
 from rag.extract.package import Element
 from rag.extract.tables import one_header, table_text
 
@@ -14,7 +15,7 @@ from rag.extract.tables import one_header, table_text
 UNSEEN = ("script", "style", "noscript", "template", "svg", "head", "iframe", "object")
 BEYOND_TEXT = (*UNSEEN, "nav", "footer", "button")
 _BLOCKS = {
-    *("address", "article", "aside", "blockquote", "center", "dd", "details", "div", "dl", "dt", "fieldset"),
+    *("address", "article", "aside", "blockquote", "center", "details", "div", "dl", "fieldset"),
     *("figcaption", "figure", "form", "header", "hr", "main", "ol", "p", "pre", "section", "summary"),
     *("table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
@@ -24,9 +25,13 @@ _MOST_COLUMNS = 50
 _MOST_ROWS = 500
 # Cells in a row; what spans beyond them stands once.
 _MOST_PLACED = 200
+_MOST_LEVELS = 10
 _SPACE = re.compile(r"\s+")
-_BLANK_LINES = re.compile(r"[ \t]*\n[ \t]*(?:\n[ \t]*)+")
-_LINE_EDGES = re.compile(r"[ \t]*\n[ \t]*")
+# Text between elements is folded to blanks, so a tab at the start of a line is a level of a list.
+_BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n)+ *")
+_LINE_EDGES = re.compile(r"[ \t]*\n *")
+_LEVELS = re.compile(r"^(\t+) *", re.MULTILINE)
+_ITEM_GAP = re.compile(r"^((?:\t+|- )[^\n]*\n)\n(?=\t|- )", re.MULTILINE)
 
 
 def whole_text(tree: Element, dropped: Sequence[str]) -> str:
@@ -36,10 +41,13 @@ def whole_text(tree: Element, dropped: Sequence[str]) -> str:
         _fold(element)
     for table in list(tree.iter("table")):
         _set_table(table)
-    for element in tree.iter():
+    nest_lists(tree)
+    for element in reversed(list(tree.iter())):
         _mark(element)
     joined = "".join(str(part) for part in tree.itertext())
-    return _BLANK_LINES.sub("\n\n", _LINE_EDGES.sub("\n", joined)).strip()
+    lines = _BLANK_LINES.sub("\n\n", _LINE_EDGES.sub("\n", joined)).strip()
+    close = _ITEM_GAP.sub(r"\1", lines)
+    return _LEVELS.sub(lambda tabs: indentation(len(tabs.group(1))), close)
 
 
 def _fold(element: Element) -> None:
@@ -139,15 +147,50 @@ def _cell_text(cell: Element) -> str:
 
 
 def _mark(element: Element) -> None:
+    """Writes around an element what shows its kind in Markdown; its own elements are written already."""
     tag = element.tag
     if tag == "br":
         _surround(element, "", "\n")
     elif tag == "li":
-        _surround(element, "\n- ", "\n")
+        _surround(element, f"\n{_levels(element)}- ", "\n")
+    elif tag == "dt":
+        _write_term(element)
+    elif tag == "dd":
+        term = element.getprevious()
+        before = "" if term is not None and term.tag == "dt" else "\n"
+        _surround(element, before, "\n" if (element.tail or "").strip() else "")
     elif tag in _HEADINGS:
         _surround(element, f"\n\n{_HEADINGS[tag]}", "\n\n")
     elif tag in _BLOCKS:
-        _surround(element, "\n\n", "\n\n")
+        edge = f"\n{levels}" if (levels := _levels(element)) and tag != "table" else "\n\n"
+        _surround(element, "" if _opens(element) else edge, edge)
+
+
+def _levels(element: Element) -> str:
+    """A tab for each item or definition that it stands in."""
+    return "\t" * sum(1 for _ in islice(element.iterancestors("li", "dd"), _MOST_LEVELS))
+
+
+def _opens(element: Element) -> bool:
+    """Whether nothing stands before it in its item or definition."""
+    for _ in range(_MOST_LEVELS):
+        parent = element.getparent()
+        if parent is None or element.getprevious() is not None or (parent.text or "").strip():
+            return False
+        if parent.tag in ("li", "dd"):
+            return True
+        element = parent
+    return False
+
+
+def _write_term(term: Element) -> None:
+    """Puts a term on one line with its definition."""
+    words = _cell_text(term)
+    term[:] = []
+    after = term.getnext()
+    is_defined = after is not None and after.tag == "dd" and not (term.tail or "").strip()
+    term.text = "\n" + (words.rstrip(":： ") if is_defined else words)
+    term.tail = ": " if is_defined else f"\n{term.tail}" if (term.tail or "").strip() else ""
 
 
 def _surround(element: Element, before: str, after: str) -> None:

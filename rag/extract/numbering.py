@@ -28,7 +28,7 @@ class Numbering:
         self._numbers = {attribute(e, "numId") or "": e for e in descendants(root, "num")}
         self._counts: dict[str, dict[int, int]] = defaultdict(dict)
 
-    def mark(self, properties: Element | None, inherited: Element | None) -> str:
+    def mark(self, properties: Element | None, inherited: Element | None, least_level: int = 0) -> str:
         """The list mark of the next paragraph with these properties, indented; empty outside of a list."""
         own = child(properties, "numPr")
         number = value(own, "numId") or value(inherited, "numId") or ""
@@ -38,7 +38,7 @@ class Numbering:
         if key is None or definition is None:
             return ""
         counts = self._advance(key, number, level)
-        return "  " * level + self._written(key, definition, counts)
+        return "  " * max(level, least_level) + self._written(key, definition, counts)
 
     def _level(self, key: str | None, level: int) -> Element | None:
         abstract = self._abstract.get(key or "")

@@ -14,6 +14,7 @@ _BREAKS = re.compile(r"[ \t]*(?:#{1,6}[ \t]+\S|```|~~~|\|)")
 _LONGEST_TITLE = 60  # characters; what is longer and has no end was rather cut off
 _LONGEST_KEY_LINE = 120
 _KEY_LINE = ":"
+_DEEPER = ">"
 _ABOVE = -1  # the column of a line that leads a list from above
 _TAB = "    "
 
@@ -25,13 +26,13 @@ class _Entry(Struct):
     column: int
     kind: str = ""
     leads_on: bool = False
-    nested: str = ""  # the kind of the entries in its own column that it leads
+    nested: str = ""  # the kind of the entries in its own column that it leads, none if the first was deeper
 
 
 def leads_of(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, ...]]:
     """For each sentence, which sentences lead it, the outermost first; none outside of lists.
 
-    Key and value lines ("Phone: 123") are entries of a list too. Formats that lose nesting (DOCX) leave all
+    Key and value lines ("Phone: 123") are entries of a list too. Texts without indentation leave all
     items in one column: then an item that ends with a colon leads those of another mark, or else those up to
     the next that ends with a colon.
     """
@@ -89,6 +90,7 @@ def _entered(open_entries: Sequence[_Entry], entry: _Entry) -> list[_Entry]:
     for depth in range(len(open_entries), 0, -1):
         parent = open_entries[depth - 1]
         if parent.column < entry.column:
+            parent.nested = parent.nested or _DEEPER
             return list(open_entries[:depth])
         if parent.column == entry.column and _leads_beside(parent, entry):
             parent.nested = entry.kind

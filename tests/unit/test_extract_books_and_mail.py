@@ -24,7 +24,7 @@ def test_a_book_comes_chapter_by_chapter_in_reading_order_without_its_contents()
     found = read(epub(chapters), "book.epub")
     assert found.title == "The Book"
     assert [page.text for page in found.pages] == [
-        "# Swans\n\nWhite birds.\n\n- one\n\n- two",
+        "# Swans\n\nWhite birds.\n\n- one\n- two",
         "# Ducks\n\n| Year | Count |\n| --- | --- |\n| 2024 | 7 |",
     ]
 

@@ -115,18 +115,26 @@ def test_what_is_no_lead_leads_nothing(above: str) -> None:
     assert led(f"{above}\n\n- Passport\n- Photo")["- Passport"] == []
 
 
-def test_items_without_indentation_stand_under_one_that_ends_with_a_colon() -> None:
+@pytest.mark.parametrize("indent", ["", "  "])
+def test_items_stand_under_one_that_ends_with_a_colon_with_and_without_indentation(indent: str) -> None:
+    found = led(
+        f"1. Bring to the office:\n\n{indent}- a passport\n\n{indent}- a photo\n\n2. Wait for the call"
+    )
+    assert found["- a passport"] == found["- a photo"] == ["1. Bring to the office:"]
+    assert found["2. Wait for the call"] == []
+
+
+def test_items_of_an_office_file_stand_under_theirs() -> None:
     document = docx.Document()
     for words, style in (
-        ("Bring to the office:", "List Number"),
-        ("a passport", "List Bullet 2"),
-        ("a photo", "List Bullet 2"),
-        ("Wait for the call", "List Number"),
+        ("Head office", "List Bullet"),
+        ("Parking is free", "List Bullet 2"),
+        ("Branch in the harbour", "List Bullet"),
+        ("Parking costs $4", "List Bullet 2"),
     ):
         document.add_paragraph(words, style=style)
     found = led(text_of(saved(document), "a.docx"))
-    assert found["- a passport"] == found["- a photo"] == ["1. Bring to the office:"]
-    assert found["2. Wait for the call"] == []
+    assert found["- Parking costs $4"] == ["- Branch in the harbour"]
 
 
 def test_a_list_from_a_web_page_is_quoted_with_its_lead() -> None:
