@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,12 +17,16 @@ from rag.extract.encoding import clean, decode
 from rag.extract.limits import Limits
 from rag.extract.merged import filled_ranges, merged_ranges
 from rag.extract.package import Package, attribute, descendants, relation_id
-from rag.extract.tables import table_text
+from rag.extract.tables import one_header, table_text
 from rag.passages import Extracted, Page
 
 _DAMAGED = "The workbook is damaged; open and save it again in its program, then add it anew."
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 100
+_MOST_HEADER_ROWS = 3
+_SHORT_CELL = 40  # characters; a column of longer ones is text
+_FIGURE = re.compile(r"[-+−–(]?\s?\d[\d.,'’ ]*\)?%?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
 
 Row = list[str]
 
@@ -121,7 +126,7 @@ def _number_text(value: float, number_format: str) -> str:
 
 def _blocks_text(rows: Iterable[Row]) -> str:
     """The tables of a sheet, which empty rows part, or empty columns where the rows show it too."""
-    tables = (table for block in _blocks(rows) for table in _beside(block))
+    tables = (table for block in _with_headers(_blocks(rows)) for table in _beside(block))
     return "\n\n".join(text for table in tables if (text := _block_text(table)))
 
 
@@ -134,6 +139,33 @@ def _blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
             yield block
             block = []
     yield block
+
+
+def _with_headers(blocks: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """The blocks, with the names of columns that stand above an empty row put back above their figures."""
+    names: list[Row] = []
+    for block in blocks:
+        if _heads(names, block):
+            yield [[*row] for row in one_header([*names, *block], len(names))]
+            names = []
+            continue
+        if names:
+            yield names
+        names = block if len(block) <= _MOST_HEADER_ROWS else []
+        if not names:
+            yield block
+    if names:
+        yield names
+
+
+def _heads(names: list[Row], block: list[Row]) -> bool:
+    """Whether the first row of a block is of figures and each has a name above it, which is none."""
+    if not names or len(block) < 2:
+        return False
+    named = {column for row in names for column, cell in enumerate(row) if cell}
+    figures = {column for column, cell in enumerate(block[0]) if _FIGURE.fullmatch(cell)}
+    held = any(_FIGURE.fullmatch(cell) and not _YEAR.fullmatch(cell) for row in names for cell in row)
+    return len(figures) > 1 and figures <= named and not held
 
 
 def _beside(block: list[Row]) -> Iterator[list[Row]]:
@@ -161,7 +193,8 @@ def _column_groups(block: list[Row]) -> Iterator[tuple[int, int]]:
 
 
 def _block_text(rows: list[Row]) -> str:
-    is_text = len(rows) < 3 and all(_filled(row) < 2 for row in rows)
+    are_notes = sum(len(_line(row)) for row in rows) > _SHORT_CELL * len(rows)
+    is_text = (len(rows) < 3 or are_notes) and all(_filled(row) < 2 for row in rows)
     return "\n".join(_line(row) for row in rows) if is_text else table_text(rows)
 
 

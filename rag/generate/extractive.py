@@ -41,6 +41,7 @@ class Weights(Struct, frozen=True):
     keep_unlike: float = (
         0.95  # the same, if it lacks the number, date or name that the best one has; and for rows and items
     )
+    keep_block: float = 0.97  # the same, for a row, an item or a list out of another hit
 
 
 class ExtractiveGenerator:
@@ -128,7 +129,7 @@ class ExtractiveGenerator:
         best, first = ranked[0]
         chosen = [*first.quoted_with, first]
         for score, unit in ranked[1:]:
-            if score < best * self._needed(unit, first) or _among(unit, chosen):
+            if score < best * self._needed(unit, first) or _among(unit, chosen) or _repeats(unit, chosen):
                 continue
             more = [*(lead for lead in unit.quoted_with if not _among(lead, chosen)), unit]
             if len(chosen) + len(more) <= _MOST_SENTENCES:
@@ -142,6 +143,8 @@ class ExtractiveGenerator:
             return _NEVER
         if unit.text == first.before and first.refers_back and not first.is_of_type:
             return self._weights.keep_antecedent
+        if elsewhere and unit.is_block:
+            return self._weights.keep_block
         alike = (first.is_row and unit.is_row) or unit.is_sibling_of(first)
         if alike or (first.is_of_type and not unit.is_of_type):
             return self._weights.keep_unlike
@@ -162,6 +165,16 @@ def _distinct(hits: Sequence[Hit]) -> list[Unit]:
 
 def _among(unit: Unit, chosen: Sequence[Unit]) -> bool:
     return any(unit.overlaps(other) for other in chosen)
+
+
+def _repeats(unit: Unit, chosen: Sequence[Unit]) -> bool:
+    """Whether one of the chosen says the same, which then carries the mark of this one's hit as well."""
+    same = next(
+        (other for other in chosen if other.shown == unit.shown and other.header == unit.header), None
+    )
+    if same is not None and unit.hit not in (same.hit, *same.also):
+        same.also += (unit.hit,)
+    return same is not None
 
 
 def _needed_leads(unit: Unit, words: "_Words") -> tuple[Unit, ...]:
@@ -210,8 +223,9 @@ def _written(units: list[Unit]) -> str:
         if before is not None:
             same = before.document_id == unit.document_id
             inline = same and not (before.is_block or unit.is_block)
-            parts.append(" " if inline else "\n" if same and not unit.is_row else "\n\n")
-        parts.append(unit.with_mark())
+            in_table = before.is_row or unit.is_row
+            parts.append(" " if inline else "\n" if same and not in_table else "\n\n")
+        parts.append(unit.with_marks())
     return "".join(parts)
 
 

@@ -5,12 +5,12 @@ from functools import cached_property
 from uuid import UUID
 
 from rag.generate.lists import ITEM, KEY, leads_of, leads_on
+from rag.generate.rows import headers_of, with_header
 from rag.lexicon import sentences, terms
 from rag.passages import Hit
 
 _BLOCK_MARK = re.compile(r"^[ \t]*(?:(?:[-*+•–>]|\d{1,3}[.)]|#{1,6})[ \t]+)+")
 _HEADING = re.compile(r"[ \t]*#{1,6}[ \t]+\S")
-_SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|?[ \t]*")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _LINK_TARGET = re.compile(r"\]\([^)\s]*\)")
 _FOOTNOTE = re.compile(r"\[\d{1,3}\]")
@@ -38,7 +38,8 @@ class Unit:
         self.title = hit.title.replace("_", " ")
         self.context = " ".join((hit.title, *hit.heading_path))
         self.before = ""
-        self.header = ""
+        self.header = ""  # what stands above a row in its table
+        self.also: tuple[int, ...] = ()  # other hits that say the same, word for word
         self.leads: tuple[Unit, ...] = ()  # what it stands under in a list, the outermost first
         self.quoted_with: tuple[Unit, ...] = ()  # those of its leads without which it does not answer
         self.is_of_type = False  # whether it holds the kind of thing the question asks for
@@ -84,8 +85,8 @@ class Unit:
 
     @cached_property
     def lead_terms(self) -> frozenset[str]:
-        """The terms of its leads."""
-        return frozenset().union(*(lead.terms for lead in self.leads))
+        """The terms of what is quoted with it: its leads, a row's header."""
+        return frozenset(terms(self.header)).union(*(lead.terms for lead in self.leads))
 
     @cached_property
     def context_terms(self) -> frozenset[str]:
@@ -107,14 +108,16 @@ class Unit:
         first, second = sorted((self, other), key=lambda unit: unit.document_start)
         return second.document_start < first.document_start + len(first.text)
 
-    def with_mark(self) -> str:
-        """What an answer quotes, followed by its mark; a row with its header, the mark in the last cell."""
-        mark = f" [{self.hit + 1}]"
+    def with_marks(self) -> str:
+        """What an answer quotes, followed by its marks; a row below its header, the marks below the table.
+
+        A table has no other place for them: Markdown drops what follows a row's last bar, and takes a line
+        right below a row for one more row.
+        """
+        marks = f"[{', '.join(str(hit + 1) for hit in (self.hit, *self.also))}]"
         if not self.is_row:
-            return self.shown + mark
-        row = self.shown.removesuffix("|").rstrip() + mark + " |"
-        columns = max(row.count("|") - 1, 1)
-        return f"{self.header}\n|{' --- |' * columns}\n{row}" if self.header else row
+            return f"{self.shown} {marks}"
+        return f"{with_header(self.shown, self.header)}\n\n{marks}"
 
 
 def units_of(hit: Hit, place: int) -> list[Unit]:
@@ -130,8 +133,9 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
         for lead in {lead for each in leads for lead in each}
         if _is_quotable(hit.text, spans[lead], unseen)
     }
+    headers = headers_of(hit, spans)
     found: list[Unit] = []
-    heading = before = header = ""
+    heading = before = ""
     fenced = False
     for index, (start, end) in enumerate(spans):
         text = hit.text[start:end]
@@ -139,20 +143,15 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
             fenced = not fenced
             continue
         if _HEADING.match(text):
-            heading, before, header = text, "", ""
+            heading, before = text, ""
             continue
-        row = text.startswith("|")
-        if row and _SEPARATOR.fullmatch(text):
-            header = _row_before(hit.text, spans, index)
-            if found and found[-1].text == header:
-                found.pop()
+        if headers[index] is None:
             continue
-        header = header if row else ""
         unit = Unit(hit, place, _with_items(hit.text, spans, leads, index))
         unit.leads = tuple(lead_units[lead] for lead in leads[index] if lead in lead_units)
-        unit.context, unit.before, unit.header = f"{unit.context} {heading}", before, header
+        unit.context, unit.before, unit.header = f"{unit.context} {heading}", before, headers[index] or ""
         before = text
-        page_number = not (row or unit.leads or any(character.isalpha() for character in text))
+        page_number = not (unit.is_row or unit.leads or any(character.isalpha() for character in text))
         if not (page_number or _ASKS.search(text)) and _is_quotable(hit.text, (unit.start, unit.end), unseen):
             found.append(unit)
     return found
@@ -179,10 +178,6 @@ def _whole_sentences(text: str) -> list[tuple[int, int]]:
 
 def _may_go_on(before: str, between: str) -> bool:
     return between.count("\n") == 1 and not (_ENDS.search(before) or _HEADING.match(before))
-
-
-def _row_before(text: str, spans: list[tuple[int, int]], index: int) -> str:
-    return text[slice(*spans[index - 1])] if index else ""
 
 
 def _with_items(

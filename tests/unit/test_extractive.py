@@ -82,7 +82,7 @@ def test_a_list_is_quoted_with_the_line_that_leads_it() -> None:
 def test_a_table_row_is_quoted_with_its_header() -> None:
     source = "Pay by level:\n\n| Level | Salary |\n| --- | --- |\n| GS-12 | $74,000 |\n| GS-13 | $88,000 |"
     text, (citation,) = answered("What is the salary of level GS-13?", hit(source))
-    assert text == "| Level | Salary |\n| --- | --- |\n| GS-13 | $88,000 [1] |"
+    assert text == "| Level | Salary |\n| --- | --- |\n| GS-13 | $88,000 |\n\n[1]"
     assert citation.excerpt == "| GS-13 | $88,000 |"
 
 
@@ -258,3 +258,20 @@ def test_a_line_that_every_page_repeats_is_no_answer() -> None:
     ]
     text, _ = answered("What did the harbour earn in 2024 by its annual report?", *pages)
     assert text == "The harbour earned 7 million in 2024. [1]"
+
+
+def test_what_two_documents_say_alike_is_quoted_once_with_both_marks() -> None:
+    said = "Travel comp time expires one year after it is earned."
+    text, citations = answered(
+        "When does travel comp time expire?", hit(said), hit(f"{said} Ask HR.", document=2)
+    )
+    assert text == f"{said} [1][2]"
+    assert [citation.document_id.int for citation in citations] == [1, 2]
+    assert all(citation.excerpt == said for citation in citations)
+
+
+def test_a_list_elsewhere_does_not_follow_a_sentence_that_answers() -> None:
+    leave = "You can receive two weeks of parental bereavement leave for the passing of your child."
+    care = "The note on parental leave should include:\n\n- Date of birth\n- Duration: how long? 6 weeks?"
+    text, _ = answered("How long is parental bereavement leave?", hit(leave), hit(care, document=2))
+    assert text == f"{leave} [1]"

@@ -5,6 +5,9 @@ from uuid import UUID
 import docx
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rag.cite import Citer
 from rag.events import Token
@@ -50,8 +53,93 @@ def test_a_row_of_two_short_cells_is_quoted_with_its_header_and_cited(name: str,
     text, (citation,) = answered(
         "How much paid vacation may staff of an agency take in 2024?", text_of(content, name)
     )
-    assert text == "| Year | Leave days |\n| --- | --- |\n| 2024 | 180 [1] |"
+    assert text == "| Year | Leave days |\n| --- | --- |\n| 2024 | 180 |\n\n[1]"
     assert citation.excerpt == "| 2024 | 180 |"
+
+
+REPORT = (
+    ("In millions", "", "", "2023"),
+    ("", "Sales", "Profit", "Staff"),
+    ("", "", "", ""),
+    ("Harbour", "12553", "-27", "310"),
+    ("Airport", "9467", "1570", "250"),
+    ("Railway", "6082", "120", "90"),
+)
+NOTES = (
+    "(a) Sales between these are not significant and left out.",
+    "(b) Profit before taxes and interest paid.",
+)
+
+
+def report() -> bytes:
+    book = openpyxl.Workbook()
+    for row in REPORT:
+        book.active.append([int(cell) if cell.lstrip("-").isdigit() else cell or None for cell in row])
+    book.active.append([])
+    for note in (*NOTES, "(c) Staff counted as full posts at the end of the year."):
+        book.active.append([note])
+    return saved(book)
+
+
+@pytest.mark.parametrize(
+    ("question", "row"),
+    [("What were the sales of the harbour?", "Harbour"), ("How many staff has the railway?", "Railway")],
+)
+def test_figures_are_quoted_below_names_of_columns_that_an_empty_row_parts_from_them(
+    question: str, row: str
+) -> None:
+    text, citations = answered(question, text_of(report(), "a.xlsx"))
+    header, _, first, *_ = text.split("\n")
+    assert header == "| In millions | Sales | Profit | 2023 / Staff |"
+    assert first.startswith(f"| {row} |") and citations[0].excerpt.endswith(first)
+
+
+def test_notes_below_a_sheet_are_no_table() -> None:
+    assert "\n".join(NOTES) in text_of(report(), "a.xlsx")
+
+
+def test_names_of_columns_in_a_second_row_are_quoted_with_the_header_and_never_alone() -> None:
+    header = "| Year | Sales |  |\n| --- | --- | --- |\n|  | Ferries | Tugs |\n"
+    source = f"{header}| 2023 | 120 | 80 |\n| 2024 | 130 | 95 |"
+    text, (citation,) = answered("What were the sales of ferries and tugs in 2024?", source)
+    assert text == f"{header}| 2024 | 130 | 95 |\n\n[1]"
+    assert citation.excerpt == "| 2024 | 130 | 95 |"
+
+
+@pytest.mark.parametrize(
+    ("source", "question", "row"),
+    [
+        (
+            "| Rent | 1,200 | 1,100 |\n| --- | --- | --- |\n| Heating | 90 | 85 |",
+            "What is the rent?",
+            "| Rent | 1,200 | 1,100 |",
+        ),
+        ("| Order: | Geese |\n| --- | --- |\n| Class: | Birds |", "What is the order?", "| Order: | Geese |"),
+    ],
+)
+def test_a_first_row_of_data_is_quoted_and_heads_nothing(source: str, question: str, row: str) -> None:
+    text, (citation,) = answered(question, source)
+    assert citation.excerpt == row and text.endswith(f"{row}\n\n[1]")
+    assert "Rent" not in answered("How much is heating?", source)[0]
+
+
+def test_a_row_of_years_is_a_header() -> None:
+    source = "| Port | 2023 | 2024 |\n| --- | --- | --- |\n| Ferries | 12 | 14 |"
+    assert answered("How many ferries were there?", source)[0].startswith("| Port | 2023 | 2024 |\n")
+
+
+def test_the_title_of_a_part_of_a_table_is_no_answer() -> None:
+    source = "| Item | Euro |\n| --- | --- |\n| Current assets |  |\n| Cash among current assets | 40 |"
+    text, _ = answered("How much are the current assets?", source)
+    assert "| Cash among current assets | 40 |" in text and "| Current assets |  |" not in text
+
+
+def test_a_later_part_of_a_table_is_quoted_with_the_header_of_its_path() -> None:
+    text = "| Ferries | 12 |\n| Tugs | 14 |"
+    part = replace(hit(text), heading_path=("Harbour", "Ship | Count"))
+    assert ExtractiveGenerator().answer("How many tugs?", (part,)) == (
+        "| Ship | Count |\n| --- | --- |\n| Tugs | 14 |\n\n[1]"
+    )
 
 
 def test_few_words_are_supported_only_where_they_are_a_whole_line() -> None:
@@ -59,3 +147,23 @@ def test_few_words_are_supported_only_where_they_are_a_whole_line() -> None:
     place = passage.support(Statement("| 2024 | 180"))
     assert place is not None and passage.hit.text[slice(*place)] == "| 2024 | 180 |"
     assert passage.support(Statement("| 2024 | 190")) is None
+
+
+_CELLS = st.sampled_from(
+    ("", "Tugs", "14", "2024", "Tugs paid:", "due \\| paid", "- paid", "All tugs are paid.", "---")
+)
+_TABLES = st.lists(
+    st.lists(_CELLS, min_size=1, max_size=3).map(lambda cells: f"| {' | '.join(cells)} |")
+    | st.sampled_from(("", "Tugs:", "# Tugs")),
+    max_size=10,
+).map("\n".join)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_TABLES)
+def test_rows_are_quoted_as_they_are_and_cited_to_the_character(source: str) -> None:
+    text, citations = answered("How many tugs are paid in 2024?", source)
+    for citation in citations:
+        assert source[citation.start : citation.end] == citation.excerpt
+    rows = [line for line in text.split("\n") if line.startswith("|") and line.strip("|- ")]
+    assert all(row in source.split("\n") for row in rows)

@@ -1,0 +1,88 @@
+"""The rows of tables: which are data, and what stands above them."""
+
+import re
+from collections.abc import Sequence
+
+from rag.passages import Hit
+
+_SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|?[ \t]*")
+_CELL_END = re.compile(r"(?<!\\)\|")
+_FIGURE = re.compile(r"[-+−–(]?[$€£¥]?\s?\d[\d.,'’ ]*\s?[%)€]*")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_FINISHED = re.compile(r"[.!?。！？]$")
+
+
+def headers_of(hit: Hit, spans: Sequence[tuple[int, int]]) -> list[str | None]:
+    """For each sentence what stands above it in its table, empty outside of tables; None for what is no data.
+
+    That is the header, the rule below it, names of columns that go on in a second row, and rows that only
+    begin a part of the table. A first row of figures, or of a key and its value, is data: extraction takes
+    the first row of every table for its header. A later part of a table finds its in the heading path.
+    """
+    texts = [hit.text[start:end] for start, end in spans]
+    found: list[str | None] = []
+    header = _header_of_part(hit, texts)
+    for place, text in enumerate(texts):
+        if not text.startswith("|"):
+            header = ""
+            found.append("")
+            continue
+        if _is_above_rule(texts, place):
+            header = "" if _is_data(text) else text
+            found.append(None if header else "")
+        elif header and found and found[-1] is None and _goes_on(texts, place):
+            header = f"{header}\n{text}"
+            found.append(None)
+        else:
+            is_data = _SEPARATOR.fullmatch(text) is None and _says_something(text)
+            found.append(header if is_data else None)
+    return found
+
+
+def with_header(row: str, header: str) -> str:
+    """The row as a table of its own below its header, an empty one where it has none."""
+    cells = len(cells_of(row))
+    names, *more = (header or f"|{'  |' * cells}").split("\n")
+    return "\n".join((names, f"|{' --- |' * max(len(cells_of(names)), 1)}", *more, row))
+
+
+def cells_of(row: str) -> list[str]:
+    """The cells of a table row."""
+    return [cell.strip() for cell in _CELL_END.split(row.strip().removeprefix("|").removesuffix("|"))]
+
+
+def _is_above_rule(texts: Sequence[str], place: int) -> bool:
+    return place + 1 < len(texts) and _SEPARATOR.fullmatch(texts[place + 1]) is not None
+
+
+def _goes_on(texts: Sequence[str], place: int) -> bool:
+    """Whether the row right below a header names columns too: nothing in its first cell, figures follow."""
+    below = next(iter(texts[place + 1 : place + 2]), "")
+    names_more = not cells_of(texts[place])[0] and not _holds_figures(texts[place])
+    return names_more and below.startswith("|") and _holds_figures(below)
+
+
+def _is_data(row: str) -> bool:
+    """Whether a row that stands where a header does is none: it holds figures, or a key before a value."""
+    return _holds_figures(row) or cells_of(row)[0].endswith((":", "："))
+
+
+def _holds_figures(row: str) -> bool:
+    """Whether most of its cells but the first are figures; years are names of columns."""
+    cells = [cell for cell in cells_of(row)[1:] if cell]
+    figures = sum(_FIGURE.fullmatch(cell) is not None and _YEAR.fullmatch(cell) is None for cell in cells)
+    return 2 * figures > len(cells)
+
+
+def _says_something(row: str) -> bool:
+    """Whether it is more than the title of a part of its table: two cells, or a sentence."""
+    filled = [cell for cell in cells_of(row) if cell]
+    return len(filled) > 1 or len(cells_of(row)) == 1 or any(_FINISHED.search(cell) for cell in filled)
+
+
+def _header_of_part(hit: Hit, texts: Sequence[str]) -> str:
+    """The header of a table that began in an earlier part, if it has a name for each column."""
+    if not texts or not texts[0].startswith("|") or not hit.heading_path or _is_above_rule(texts, 0):
+        return ""
+    names = hit.heading_path[-1].split(" | ")
+    return f"| {' | '.join(names)} |" if len(names) == len(cells_of(texts[0])) else ""
