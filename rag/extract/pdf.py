@@ -20,7 +20,7 @@ from rag.extract.media import PROTECTED, REFUSED
 from rag.extract.mupdf import load_pymupdf
 from rag.extract.scan import Scans
 from rag.extract.streamed import Streamed
-from rag.extract.tables import table_text
+from rag.extract.tables import table_text, unstacked
 from rag.passages import Page
 
 _DAMAGED = "The PDF is damaged; open it, print it to a new PDF and add that."
@@ -256,7 +256,7 @@ def _table(raw: Any, words: list[Any]) -> _Table | None:
     """The table's rows, when they hold what the page shows there and look like a table of data."""
     box = tuple(raw.bbox)
     inside = [word for word in words if _is_inside(word, box)]
-    rows = [[_cell(cell, inside) for cell in row.cells] for row in raw.rows]
+    rows = [row for stack in raw.rows for row in unstacked([_cell(cell, inside) for cell in stack.cells])]
     cells = [cell for row in rows for cell in row]
     filled = sum(1 for cell in cells if cell)
     is_data = len(rows) > 1 and raw.col_count > 1 and filled >= max(4, 0.3 * len(cells))
@@ -265,8 +265,15 @@ def _table(raw: Any, words: list[Any]) -> _Table | None:
     return _Table(box, table_text(rows))
 
 
-def _cell(box: Box | None, words: list[Any]) -> str:
-    return " ".join(word[4] for word in words if _is_inside(word, box)) if box else ""
+def _cell(box: Box | None, words: list[Any]) -> list[str]:
+    """The lines of words in a cell, none where there is no cell."""
+    lines: list[list[Any]] = []
+    for word in (word for word in words if box and _is_inside(word, box)):
+        if lines and word[1] < (lines[-1][0][1] + lines[-1][0][3]) / 2:
+            lines[-1].append(word)
+        else:
+            lines.append([word])
+    return [" ".join(word[4] for word in line) for line in lines]
 
 
 def _spelled_out(ligature: re.Match[str]) -> str:

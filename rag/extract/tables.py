@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 _SPACE = re.compile(r"\s+")
+_FIGURE = re.compile(r"[-+−–(]?[$€£¥]?\s?\d[\d.,'’ ]*\)?%?")
 
 
 def row_line(cells: Sequence[str]) -> str:
@@ -74,3 +75,15 @@ def fill_merged(rows: Sequence[list[tuple[str, bool]]]) -> list[list[str]]:
 def spanned(text: str, *, cells: int, is_whole_row: bool) -> list[str]:
     """A wide cell as several: repeated under each column it heads, but a row of its own is written once."""
     return [text, *[""] * (cells - 1)] if is_whole_row else [text] * cells
+
+
+def unstacked(cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The rows of one ruled row, given the lines of its cells: several where figures stand line by line.
+
+    Text that was only wrapped stays one row, and so does what stands beside a cell of fewer lines.
+    """
+    height = max(map(len, cells), default=0)
+    figures = [lines for lines in cells if lines and all(map(_FIGURE.fullmatch, lines))]
+    if len(figures) < 2 or any(len(lines) not in (0, height) for lines in cells):
+        return [[" ".join(lines) for lines in cells]]
+    return [[lines[place] if lines else "" for lines in cells] for place in range(height)]
