@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from rag.generate.lists import KEY
 from rag.passages import Hit
 
 _SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|?[ \t]*")
@@ -37,6 +38,14 @@ def headers_of(hit: Hit, spans: Sequence[tuple[int, int]]) -> list[str | None]:
             is_data = _SEPARATOR.fullmatch(text) is None and _says_something(text)
             found.append(header if is_data else None)
     return found
+
+
+def heads_table(text: str, spans: Sequence[tuple[int, int]], place: int) -> bool:
+    """Whether a sentence is the caption of the table below it: unfinished, and no key with a value."""
+    start, end = spans[place]
+    below = text[spans[place + 1][0]] if place + 1 < len(spans) else ""
+    is_row = text.startswith("|", start)
+    return below == "|" and not (is_row or _FINISHED.search(text[start:end]) or KEY.match(text, start, end))
 
 
 def with_header(row: str, header: str) -> str:

@@ -5,7 +5,7 @@ from functools import cached_property
 from uuid import UUID
 
 from rag.generate.lists import ITEM, KEY, leads_of, leads_on
-from rag.generate.rows import headers_of, with_header
+from rag.generate.rows import headers_of, heads_table, with_header
 from rag.lexicon import sentences, terms
 from rag.passages import Hit
 
@@ -121,7 +121,7 @@ class Unit:
 
 
 def units_of(hit: Hit, place: int) -> list[Unit]:
-    """The quotable units of a hit in reading order; headings and questions only give context.
+    """The quotable units of a hit in reading order; headings, captions and questions only give context.
 
     HTML comments are not for readers, so nothing of them is quoted.
     """
@@ -135,7 +135,7 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
     }
     headers = headers_of(hit, spans)
     found: list[Unit] = []
-    heading = before = ""
+    heading = caption = before = ""
     fenced = False
     for index, (start, end) in enumerate(spans):
         text = hit.text[start:end]
@@ -147,9 +147,14 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
             continue
         if headers[index] is None:
             continue
+        caption = caption if text.startswith("|") else ""
+        if heads_table(hit.text, spans, index):
+            caption = before = text
+            continue
         unit = Unit(hit, place, _with_items(hit.text, spans, leads, index))
         unit.leads = tuple(lead_units[lead] for lead in leads[index] if lead in lead_units)
-        unit.context, unit.before, unit.header = f"{unit.context} {heading}", before, headers[index] or ""
+        unit.context = f"{unit.context} {heading} {caption}"
+        unit.before, unit.header = before, headers[index] or ""
         before = text
         page_number = not (unit.is_row or unit.leads or any(character.isalpha() for character in text))
         if not (page_number or _ASKS.search(text)) and _is_quotable(hit.text, (unit.start, unit.end), unseen):

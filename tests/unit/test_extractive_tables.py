@@ -134,6 +134,16 @@ def test_the_title_of_a_part_of_a_table_is_no_answer() -> None:
     assert "| Cash among current assets | 40 |" in text and "| Current assets |  |" not in text
 
 
+def test_a_caption_tells_what_its_table_is_about_and_is_no_answer() -> None:
+    table = "| State | All |\n| --- | --- |\n| Alaska | 7,095 |\n| Ohio | 50 |"
+    text, _ = answered(
+        "How many background checks had Alaska in 2015?", f"Background checks in 2015\n\n{table}"
+    )
+    assert text.startswith("| State | All |\n| --- | --- |\n| Alaska | 7,095 |\n\n[1]")
+    contact = f"Phone: 555-0100\n\n{table}"
+    assert answered("What is the phone number?", contact)[0] == "Phone: 555-0100 [1]"
+
+
 def test_a_later_part_of_a_table_is_quoted_with_the_header_of_its_path() -> None:
     text = "| Ferries | 12 |\n| Tugs | 14 |"
     part = replace(hit(text), heading_path=("Harbour", "Ship | Count"))
