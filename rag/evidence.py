@@ -1,7 +1,7 @@
 """What passages show of a question: how much of it they say, how near they are, how they stand out."""
 
 import math
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from uuid import UUID
 
@@ -16,8 +16,10 @@ from rag.lexicon import (
     language_of,
     names_nothing,
     read_sentences,
+    tokens,
 )
 from rag.passages import Hit
+from rag.siblings import names_sibling
 
 JUDGED = 3  # the best passages tell whether the question is answered at all
 _TELLING_ENOUGH = 1.5  # times what picks one chunk of all: a rare name and one more word
@@ -26,7 +28,7 @@ _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts noth
 _GLOSS_WORTH = 0.65  # against a text written in English; README, "Glossed texts"
 _GLOSS_TELLS = 0.5  # the same, as evidence; README, "Abstention"
 _AGREEING = 8  # hits, of which those of one document count
-_BACKGROUND = slice(10, 30)  # of the candidates by BM25: they share what any passage shares with the question
+_BACKGROUND = slice(10, 30)  # of the candidates: they share what any passage shares with the question
 
 
 class Evidence(Struct, frozen=True):
@@ -35,6 +37,7 @@ class Evidence(Struct, frozen=True):
     - coverage: the share of the question's telling words, by idf, that one sentence and its headings hold
     - information: the idf of what it holds of them, over what picks one chunk of all
     - cosine: of the nearest passage
+    - background: the cosine of passages further down, no evidence but what nearness starts from
     - distinction: how far the best BM25 stands above that of the passages further down, 0 to 1
     - reached: the share of the BM25 that a passage full of the question's known terms would have, 0 to 1
     - known: the share of the telling words, by idf, that the scope knows at all
@@ -44,6 +47,9 @@ class Evidence(Struct, frozen=True):
     - together: the share of the first hits that lie in the document of the best one, where documents are long
     - lead: how far the best document's BM25 stands above that of the next document, 0 to 1
     - named: how fully the question names a title or heading of the best passages, and how telling that is
+    - own: how little their titles name a sibling of what is asked about, 0 to 1
+    - exact: the share of what can be written in one way only that one passage holds: numbers, and words in
+      letters where the question is in characters
     """
 
     coverage: float
@@ -58,6 +64,9 @@ class Evidence(Struct, frozen=True):
     lead: float = 0.0
     named: float = 0.0
     by_gloss: float = 0.0
+    background: float | None = None
+    own: float = 1.0
+    exact: float = 1.0
 
 
 class Wording(Struct, frozen=True):
@@ -117,8 +126,11 @@ def weigh(
     """What the hits, best first, show; `lexical` is BM25 of all candidates in any order."""
     judged = hits[:JUDGED]
     words = _to_be_found(wording, " ".join(hit.text for hit in judged))
-    said = max((words.held(held) for hit in judged for _, held in _read(wording, hit)), default=0.0)
+    held = [[terms for _, terms in _read(wording, hit)] for hit in judged]
+    said = max((words.held(each) for sentence in held for each in sentence), default=0.0)
     known = words.held({term for term, df in wording.df.items() if df})
+    agreeing = _differing(hits[:_AGREEING])
+    in_all = [set[str]().union(*each) for each in held]
     return Evidence(
         coverage=words.share(said),
         information=said / _picking_one(wording.chunks_count),
@@ -128,11 +140,20 @@ def weigh(
         known=words.share(known),
         readable=readable,
         glossed=wording.glossed,
-        together=_together(hits[:_AGREEING]),
-        lead=_lead(hits[:_AGREEING]),
+        together=_together(agreeing),
+        lead=_lead(agreeing),
         named=max((_named(wording, words, heading) for heading in _headings(judged)), default=0.0),
         by_gloss=by_gloss,
+        own=_own(wording, judged, in_all),
+        exact=_exact(wording, in_all),
     )
+
+
+def background_of(cosines: Iterable[float | None]) -> float | None:
+    """The cosine of the candidates further down; None where there are none."""
+    nearest = sorted({cosine for cosine in cosines if cosine is not None}, reverse=True)
+    further = nearest[_BACKGROUND]
+    return sum(further) / len(further) if further else None
 
 
 def best_covered(wording: Wording, hits: Sequence[Hit]) -> list[tuple[int, int]]:
@@ -153,6 +174,14 @@ def _read(wording: Wording, hit: Hit) -> list[tuple[ReadSentence, Set[str]]]:
     around = wanted & forms_of(hit.headings, language)
     found = read_sentences(hit.text, language) or (ReadSentence(0, len(hit.text), frozenset()),)
     return [(sentence, around | (wanted & sentence.forms)) for sentence in found]
+
+
+def _differing(hits: Sequence[Hit]) -> list[Hit]:
+    """A document that was added twice does not stand against itself."""
+    first: dict[str, Hit] = {}
+    for hit in hits:
+        first.setdefault(hit.text, hit)
+    return list(first.values())
 
 
 def _together(hits: Sequence[Hit]) -> float:
@@ -193,6 +222,35 @@ def _parts(heading: str) -> tuple[frozenset[str], ...]:
         words.setdefault(term.word, []).append(term)
     telling = [word for word in words.values() if any(term.telling for term in word)]
     return tuple(frozenset(term.term for term in word) for word in telling or words.values())
+
+
+def _own(wording: Wording, hits: Sequence[Hit], held: Sequence[Set[str]]) -> float:
+    """1, less the mean of what the hits' titles name instead; `held` is of each hit."""
+    asked = tokens(wording.question)
+    instead = [
+        names_sibling(asked, tokens(hit.title), each, lambda token: _tells(wording, token))
+        for hit, each in zip(hits, held, strict=True)
+    ]
+    return 1.0 - sum(instead) / max(1, len(instead))
+
+
+def _tells(wording: Wording, token: str) -> float:
+    """How telling a token of the question is, by what picks one chunk of all."""
+    asked = wording.asked.get(token)
+    if asked is None or names_nothing(token) or not (asked.telling or is_unspaced(token) or token.isdigit()):
+        return 0.0
+    return _idf(wording, wording.df.get(token, 0)) / _picking_one(wording.chunks_count)
+
+
+def _exact(wording: Wording, held: Sequence[Set[str]]) -> float:
+    in_characters = not wording.glossed and any(map(is_unspaced, wording.asked))
+    words: dict[int, set[str]] = {}
+    for term, asked in wording.asked.items():
+        if not is_unspaced(term) and (in_characters or any(map(str.isdigit, term))):
+            words.setdefault(asked.word, set()).add(term)
+    if not words or not held:
+        return 1.0
+    return max(sum(not forms.isdisjoint(each) for forms in words.values()) for each in held) / len(words)
 
 
 def _distinction(lexical: Sequence[float]) -> float:
@@ -244,10 +302,13 @@ def _characters(wording: Wording, foreign: frozenset[int]) -> tuple[_Word, ...]:
 
 def _word(wording: Wording, counted: set[str], forms: set[str]) -> _Word:
     """How telling it is follows from its commonest form: that one occurs wherever another does, or nearly."""
-    df = max(wording.df.get(term, 0) for term in counted)
+    return _Word(frozenset(forms), _idf(wording, max(wording.df.get(term, 0) for term in counted)))
+
+
+def _idf(wording: Wording, df: int) -> float:
     # In a handful of chunks an everyday word that none of them holds would outweigh all that they do hold.
     chunks_count = max(wording.chunks_count, _FEW_CHUNKS)
-    return _Word(frozenset(forms), math.log1p((chunks_count - df + 0.5) / (df + 0.5)))
+    return math.log1p((chunks_count - df + 0.5) / (df + 0.5))
 
 
 def _foreign_words(wording: Wording, passages: str) -> frozenset[int]:

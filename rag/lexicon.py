@@ -225,6 +225,17 @@ def _spaced_forms(word: str, language: str) -> tuple[str, ...]:
     return word, _stem(word, language), beginning_of(word)
 
 
+def tokens(text: str) -> tuple[str, ...]:
+    """The folded words of the text in order, those of unspaced scripts by character with "" between two."""
+    found: list[str] = []
+    after_unspaced = False
+    for word in _words(text):
+        unspaced = is_unspaced(word)
+        found += ["", *word] if unspaced and after_unspaced else word if unspaced else [word]
+        after_unspaced = unspaced
+    return tuple(found)
+
+
 def beginning_of(word: str) -> str:
     """What words of one root mostly share; it is no term of its own."""
     return f"{word[:_BEGINNING_CHARS]}*" if len(word) >= _BEGINNING_CHARS else word

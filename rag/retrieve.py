@@ -14,7 +14,15 @@ from psycopg_pool import AsyncConnectionPool
 
 from rag.doubt import SentenceCosines, compare, sentence_of, telling_sentences
 from rag.embed import Embedder
-from rag.evidence import Evidence, Wording, further_by_gloss, trust_in_gloss, trust_in_reading, weigh
+from rag.evidence import (
+    Evidence,
+    Wording,
+    background_of,
+    further_by_gloss,
+    trust_in_gloss,
+    trust_in_reading,
+    weigh,
+)
 from rag.glossary import gloss_in, gloss_of_text, language_to_gloss, speaks
 from rag.lexicon import asked_terms, language_of
 from rag.passages import Hit, Scope
@@ -174,7 +182,8 @@ class Retriever:
             await asyncio.to_thread(_tell_apart, matches, close_hits, asked.text, words, by_sentence)
         hits = _ranked(candidates, matches, plan)
         lexical = [each.lexical for each in candidates]
-        evidence = weigh(wording, hits, lexical, read.trust, read.by_gloss)
+        shown = weigh(wording, hits, lexical, read.trust, read.by_gloss)
+        evidence = structs.replace(shown, background=background_of(each.dense for each in candidates))
         return _judged(hits, Doubt(wording, cosines, evidence, read.rule, odds_of(evidence, read.rule)))
 
     async def settle(self, found: Retrieval) -> Retrieval:

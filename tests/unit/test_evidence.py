@@ -1,6 +1,7 @@
 """What passages show of a question, and that more of it never makes them less relevant."""
 
 from collections.abc import Mapping
+from itertools import count
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from rag.evidence import Evidence, Wording, further_by_gloss, weigh
+from rag.evidence import Evidence, Wording, background_of, further_by_gloss, weigh
 from rag.lexicon import asked_terms
 from rag.passages import Hit
 from rag.relevance import BY_WORDS, Rule, odds_of
@@ -29,6 +30,9 @@ EVIDENCE = st.builds(
     together=SHARES,
     lead=SHARES,
     named=SHARES,
+    background=st.none() | st.floats(-1, 1),
+    own=SHARES,
+    exact=SHARES,
 )
 MORE_OF = [
     "coverage",
@@ -40,11 +44,15 @@ MORE_OF = [
     "together",
     "lead",
     "named",
+    "own",
+    "exact",
 ]
 RULES = st.builds(Rule, trust=SHARES, unrelated=st.floats(-0.5, 0.4), matching=st.floats(0.41, 1))
 WORDS = st.sampled_from(
     ["river", "castle", "1889", "Whitfield", "iron", "鐵橋", "設計", "谁", "ballena", "the", "\x00"]
 )
+
+NUMBERS = count()
 
 
 def relevance_of(evidence: Evidence, rule: Rule) -> float:
@@ -56,7 +64,8 @@ def hit(text: str, title: str = "", cosine: float = 0.0) -> Hit:
 
 
 def lying_in(document: int, bm25: float, start: int = 100) -> Hit:
-    return structs.replace(hit("x"), document_id=UUID(int=document), lexical_score=bm25, start=start)
+    passage = hit(f"x {next(NUMBERS)}")
+    return structs.replace(passage, document_id=UUID(int=document), lexical_score=bm25, start=start)
 
 
 def wording(question: str, df: Mapping[str, int] | None = None, chunks_count: int = 100) -> Wording:
@@ -89,6 +98,7 @@ def test_a_passage_that_says_more_covers_no_less(asked: list[str], said: list[st
 def test_any_text_is_weighed(question: str, texts: list[str], chunks_count: int) -> None:
     found = weigh(wording(question, {}, chunks_count), [hit(each) for each in texts], [], 1.0)
     assert 0.0 <= found.coverage <= 1.0 + 1e-9 and found.information >= 0.0
+    assert 0.0 <= found.own <= 1.0 and 0.0 <= found.exact <= 1.0
     assert 0.0 <= relevance_of(found, BY_WORDS) <= 1.0
 
 
@@ -180,6 +190,64 @@ def test_a_document_leads_by_how_far_the_words_of_the_next_one_fit_less() -> Non
 def test_what_documents_show_is_a_share(places: list[tuple[int, float]]) -> None:
     found = weigh(wording("bridge"), [lying_in(*place) for place in places], [], 1.0)
     assert 0.0 <= found.together <= 1.0 and 0.0 <= found.lead <= 1.0
+
+
+def test_a_document_that_was_added_twice_does_not_stand_against_itself() -> None:
+    hits = [lying_in(1, 8.0), lying_in(1, 7.0), lying_in(2, 2.0)]
+    twice = [
+        copy for each in hits for copy in (each, structs.replace(each, document_id=UUID(int=9), chunk_id=9))
+    ]
+    once, again = (weigh(wording("bridge"), each, [8.0], 1.0) for each in (hits, twice))
+    assert (again.together, again.lead) == (once.together, once.lead)
+
+
+SIBLINGS = [
+    ("Where does the river line 18 end?", "River line 16"),
+    ("上海轨道交通18号线有多长？", "上海轨道交通16号线"),
+    ("单线天竺鲷的俗名是什么？", "黑边天竺鲷"),
+]
+
+
+@pytest.mark.parametrize(("question", "title"), SIBLINGS)
+def test_a_title_that_names_a_sibling_of_what_is_asked_is_not_its_own(question: str, title: str) -> None:
+    def own(title: str, text: str = "x") -> float:
+        return weigh(wording(question), [hit(text, title)], [1.0], 1.0).own
+
+    assert own(title) < 0.5
+    assert own(title, question) == own(question) == own("鐵橋 Whitfield") == own("") == 1.0
+
+
+def test_titles_speak_against_an_answer_by_how_many_name_a_sibling() -> None:
+    question, title = SIBLINGS[1]
+    passages = [hit("x", title), hit("x", "鐵橋"), hit("x", title)]
+    one, two = (weigh(wording(question), passages[:each], [1.0], 1.0).own for each in (2, 3))
+    assert two < one < 1.0
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "exact"),
+    [
+        ("Which bridge of 1889 has 3 piers?", "bridge of 1889", 0.5),
+        ("Which bridge has piers?", "x", 1.0),
+        ("Whitfield鐵橋有多長？", "鐵橋", 0.0),
+        ("Whitfield鐵橋有多長？", "鐵橋，Whitfield", 1.0),
+        ("鐵橋有多長？", "x", 1.0),
+    ],
+)
+def test_numbers_and_letters_among_characters_are_held_by_one_passage(
+    question: str, said: str, exact: float
+) -> None:
+    assert weigh(wording(question), [hit(said), hit("x")], [1.0], 1.0).exact == exact
+
+
+def test_a_near_passage_tells_less_where_those_further_down_are_as_near() -> None:
+    rule = Rule(1.0, 0.3, 0.6)
+    first = [0.7, *(0.65 - place / 100 for place in range(9))]
+    found = weigh(wording("iron bridge"), [hit("iron", "", 0.7)], [1.0], 1.0)
+    backgrounds = [background_of([*first, None, *further]) for further in ([], [0.5, 0.5, 0.4], [0.1])]
+    assert backgrounds[0] is None and backgrounds[1:] == [pytest.approx(0.45), pytest.approx(0.1)]
+    among_near, among_far = (structs.replace(found, background=each) for each in backgrounds[1:])
+    assert relevance_of(among_near, rule) < relevance_of(among_far, rule)
 
 
 @pytest.mark.parametrize(
