@@ -93,10 +93,10 @@ _TRUSTED = _Weights(
     information=0.95,
     nearness=6.0,
     background=-3.2,
-    glossed=1.1,
+    glossed=0.9,
     together=2.4,
     lead=1.4,
-    named=2.5,
+    named=1.7,
 )
 _UNTRUSTED = _Weights(
     bias=-17.8,
