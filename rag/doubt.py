@@ -1,6 +1,6 @@
 """A closer look where the first leaves doubt: is there a sentence that speaks of just what is asked?
 
-Ranking looks at the same sentences where two candidates come out close.
+Where two candidates come out close, ranking compares sentences too (`apart.py`), by its own choice of them.
 """
 
 import re

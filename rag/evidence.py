@@ -27,6 +27,7 @@ _FEW_CHUNKS = 30
 _UNREAD, _READ = 0.2, 0.7  # readability: below the first the vector counts nothing, above the second all
 _GLOSS_WORTH = 0.65  # against a text written in English; README, "Glossed texts"
 _GLOSS_TELLS = 0.5  # the same, as evidence; README, "Abstention"
+_NAMED_CHARS, _NAMED_TOKENS = 400, 64  # more of a question or a title names nothing
 _AGREEING = 8  # hits, of which those of one document count
 _BACKGROUND = slice(10, 30)  # of the candidates: they share what any passage shares with the question
 
@@ -226,12 +227,17 @@ def _parts(heading: str) -> tuple[frozenset[str], ...]:
 
 def _own(wording: Wording, hits: Sequence[Hit], held: Sequence[Set[str]]) -> float:
     """1, less the mean of what the hits' titles name instead; `held` is of each hit."""
-    asked = tokens(wording.question)
+    asked = _first_tokens(wording.question)
     instead = [
-        names_sibling(asked, tokens(hit.title), each, lambda token: _tells(wording, token))
+        names_sibling(asked, _first_tokens(hit.title), each, lambda token: _tells(wording, token))
         for hit, each in zip(hits, held, strict=True)
     ]
     return 1.0 - sum(instead) / max(1, len(instead))
+
+
+def _first_tokens(text: str) -> tuple[str, ...]:
+    """Comparing takes as long as both lengths multiplied."""
+    return tokens(text[:_NAMED_CHARS])[:_NAMED_TOKENS]
 
 
 def _tells(wording: Wording, token: str) -> float:

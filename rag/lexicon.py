@@ -220,7 +220,7 @@ def _forms(word: str, language: str) -> tuple[str, ...]:
     return _spaced_forms(word, language)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _spaced_forms(word: str, language: str) -> tuple[str, ...]:
     return word, _stem(word, language), beginning_of(word)
 

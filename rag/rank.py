@@ -2,45 +2,36 @@
 
 Two halves are added: how near the vectors are, and how well the words fit. The words of the best candidates
 are looked at a second time: BM25 does not see whether they stand in one sentence or scattered over a chunk.
-Two candidates that come out close are told apart by how near their best sentences are; Chinese ones by their
-words in English, where synonyms meet.
+Two candidates that come out close change places where a look at their best sentences says so (`apart.py`).
 """
 
+import math
 from collections.abc import Mapping, Sequence, Set
 
 from msgspec import Struct
 
-from rag.glossary import Gloss, gloss
 from rag.lexicon import (
     AskedTerm,
-    asked_terms,
+    ReadSentence,
     beginning_of,
     forms_of,
     is_unspaced,
     language_of,
     read_sentences,
-    sentences,
-    terms,
 )
 
 LOOKED_AT = 12  # candidates whose sentences are read; hit@1 and hit@5 were the same with 10, 16 and 80
 _DENSE_WEIGHT = 0.5
 _SENTENCE_WEIGHT = 0.7  # of the words' half; what is left is BM25. README, "Fusion"
-_GLOSS_WEIGHT = 0.3  # on top of the words' half. README, "Close candidates"
 _CLOSE = 0.03
 
 
 class Match(Struct, frozen=True):
-    """How a candidate fits: cosine (None without a vector), BM25, shares of words that one sentence holds.
-
-    `said` is the cosine of the sentence that says most of the question, where it was looked at.
-    """
+    """How a candidate fits: cosine (None without a vector), BM25, the share of the words in one sentence."""
 
     cosine: float | None
     bm25: float
     sentence: float = 0.0
-    glossed: float = 0.0
-    said: float | None = None
 
 
 class Weights(Struct, frozen=True):
@@ -76,17 +67,9 @@ def scores(candidates: Sequence[Match], weights: Weights) -> list[float]:
     """
     best = max((candidate.bm25 for candidate in candidates), default=0.0) or 1.0
     return [
-        weights.dense
-        * (
-            _nearness(candidate.cosine, weights.unrelated)
-            + (0.0 if candidate.said is None else _nearness(candidate.said, weights.unrelated))
-        )
+        weights.dense * nearness(candidate.cosine, weights.unrelated)
         + (1.0 - weights.dense)
-        * (
-            (1.0 - _SENTENCE_WEIGHT) * candidate.bm25 / best
-            + _SENTENCE_WEIGHT * candidate.sentence
-            + _GLOSS_WEIGHT * candidate.glossed
-        )
+        * ((1.0 - _SENTENCE_WEIGHT) * candidate.bm25 / best + _SENTENCE_WEIGHT * candidate.sentence)
         for candidate in candidates
     ]
 
@@ -97,7 +80,25 @@ def too_close(scored: Sequence[float]) -> list[int]:
     return first if len(first) == 2 and scored[first[0]] - scored[first[1]] < _CLOSE else []
 
 
-def _nearness(cosine: float | None, unrelated: float) -> float:
+def told_apart(scored: Sequence[float], close: Sequence[int], added: Sequence[float]) -> list[float]:
+    """The scores, where the two at the close places are exchanged if with what is added the second is better.
+
+    Scores stay what they are, so that they compare with those of other candidates and other questions; only
+    of equal ones the worse becomes less by the least there is.
+    """
+    found = list(scored)
+    if len(added) < len(close):  # one of them was deleted meanwhile
+        return found
+    better, worse = close
+    if scored[better] + added[0] < scored[worse] + added[1]:
+        better, worse = worse, better
+    high, low = scored[close[0]], scored[close[1]]
+    found[better], found[worse] = high, min(low, math.nextafter(high, -math.inf))
+    return found
+
+
+def nearness(cosine: float | None, unrelated: float) -> float:
+    """The cosine on a scale from that of unrelated texts, 0, to that of equal ones, 1."""
     return ((cosine or 0.0) - unrelated) / (1.0 - unrelated)
 
 
@@ -121,12 +122,20 @@ class AskedWords:
 
     def best_sentence(self, headings: str, text: str) -> float:
         """From 0 to 1, the share of the words' weight that a sentence of the text and its headings hold."""
-        if not self._total:
-            return 0.0
+        return max((share for _, share in self._shares(headings, text)), default=0.0)
+
+    def best_worded(self, headings: str, text: str) -> str:
+        """The sentence of the text that holds most of the words with its headings, the first of equals."""
+        found = max(self._shares(headings, text), key=lambda each: each[1], default=None)
+        return text[found[0].start : found[0].end] if found else text
+
+    def _shares(self, headings: str, text: str) -> list[tuple[ReadSentence, float]]:
         language = self._language or language_of(text) or "english"
         around = self._wanted & forms_of(headings, language)
-        held = (around | (self._wanted & each.forms) for each in read_sentences(text, language))
-        return max(map(self._weight, held), default=0.0) / self._total
+        return [
+            (each, self._weight(around | (self._wanted & each.forms)) / (self._total or 1.0))
+            for each in read_sentences(text, language)
+        ]
 
     def _weight(self, held: Set[str]) -> float:
         by_word: dict[int, float] = {}
@@ -134,34 +143,3 @@ class AskedWords:
             word = self._word_of[term]
             by_word[word] = max(by_word.get(word, 0.0), self._weights[term])
         return sum(by_word.values())
-
-
-def telling_sentence(words: AskedWords, headings: str, text: str) -> str:
-    """The sentence of the text that holds most of the words with the headings, the first of equals."""
-    found = [text[start:end] for start, end in sentences(text)]
-    return max(found, key=lambda sentence: words.best_sentence(headings, sentence), default=text)
-
-
-class GlossedWords:
-    """The words of a glossed question, each with the terms of its first meaning."""
-
-    def __init__(self, question: Gloss) -> None:
-        meanings = [asked_terms(word.meanings[0]) for word in question.words if word.meanings]
-        telling = [frozenset(term.term for term in meaning if term.telling) for meaning in meanings]
-        self._words = [word for word in telling if word]
-
-    def best_sentence(self, headings: str, text: str) -> float:
-        """From 0 to 1, the share of the words that the gloss of a sentence and of the headings hold."""
-        if not self._words:
-            return 0.0
-        around = _glossed_terms(headings)
-        held = (around | _glossed_terms(text[start:end]) for start, end in sentences(text))
-        return max((self._count(each) for each in held), default=0) / len(self._words)
-
-    def _count(self, held: set[str]) -> int:
-        return sum(not word.isdisjoint(held) for word in self._words)
-
-
-def _glossed_terms(text: str) -> set[str]:
-    found = gloss(text)
-    return set(terms(found.text if found else text, "english"))

@@ -12,7 +12,8 @@ from pgvector import HalfVector
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from rag.doubt import SentenceCosines, compare, sentence_of, telling_sentences
+from rag.apart import added_by_look
+from rag.doubt import SentenceCosines, compare, telling_sentences
 from rag.embed import Embedder
 from rag.evidence import (
     Evidence,
@@ -23,7 +24,7 @@ from rag.evidence import (
     trust_in_reading,
     weigh,
 )
-from rag.glossary import gloss_in, gloss_of_text, language_to_gloss, speaks
+from rag.glossary import gloss_in, language_to_gloss, speaks
 from rag.lexicon import asked_terms, language_of
 from rag.passages import Hit, Scope
 from rag.postings import Postings, best_worded
@@ -31,12 +32,11 @@ from rag.rank import (
     LOOKED_AT,
     AskedWords,
     FirstLook,
-    GlossedWords,
     Match,
     Weights,
     first_look,
     scores,
-    telling_sentence,
+    told_apart,
     too_close,
     weights_for,
 )
@@ -55,7 +55,6 @@ _POSTINGS_READ = 3_000  # with 10,000 the same hit@1 (310 questions, 10,000 chun
 _NARROWEST = 0.1  # a category that is a smaller share of the chunks has no more of its postings read
 _TERMS_ASKED = 128
 _RELEVANT = 0.5
-_TOLD_BY_GLOSS = frozenset({"chinese"})  # Spanish gained nothing
 # Sentences of nothing in common: their mean cosine is what this embedder gives to unrelated texts.
 _UNRELATED = (
     "The recipe calls for two cups of flour.",
@@ -174,13 +173,13 @@ class Retriever:
             found = await self._find(connection, asked, scope, read, plan)
             candidates = await self._complete(connection, found, read, plan)
         words = found.known.asked_words(language_of(asked.text)) if only == "fused" else None
-        matches, wording = _matches(candidates, words), found.known.of(asked)
-        cosines = SentenceCosines(self._embedder, read.vector)
-        if words and (close := too_close(scores(matches, plan.weights))):
-            close_hits = {place: hit for place in close if (hit := candidates[place].hit)}
-            by_sentence = cosines if plan.weights.dense and not asked.glossed else None
-            await asyncio.to_thread(_tell_apart, matches, close_hits, asked.text, words, by_sentence)
-        hits = _ranked(candidates, matches, plan)
+        cosines, scored = SentenceCosines(self._embedder, read.vector), _scores(candidates, words, plan)
+        if words and not asked.glossed and (close := too_close(scored)):
+            both = [hit for place in close if (hit := candidates[place].hit)]
+            added = await asyncio.to_thread(added_by_look, both, asked.text, words, plan.weights, cosines)
+            scored = told_apart(scored, close, added)
+        hits = _ranked(candidates, scored, plan.limit)
+        wording = found.known.of(asked)
         lexical = [each.lexical for each in candidates]
         shown = weigh(wording, hits, lexical, read.trust, read.by_gloss)
         evidence = structs.replace(shown, background=background_of(each.dense for each in candidates))
@@ -322,41 +321,25 @@ def _candidate(
     return _Candidate(chunk_id, dense, lexical, hit)
 
 
-def _matches(candidates: Sequence[_Candidate], words: AskedWords | None) -> list[Match]:
-    """How the candidates fit; sentences count where `words` are looked for in them."""
-    return [
+def _scores(candidates: Sequence[_Candidate], words: AskedWords | None, plan: _Plan) -> list[float]:
+    """The candidates' scores; sentences count where `words` are looked for in them."""
+    if plan.only == "dense":
+        return [each.dense or 0.0 for each in candidates]
+    if words is None:
+        return [each.lexical for each in candidates]
+    matches = [
         Match(
             each.dense,
             each.lexical,
-            words.best_sentence(each.hit.headings, each.hit.text)
-            if words and each.hit and place < LOOKED_AT
-            else 0.0,
+            words.best_sentence(each.hit.headings, each.hit.text) if each.hit and place < LOOKED_AT else 0.0,
         )
         for place, each in enumerate(candidates)
     ]
+    return scores(matches, plan.weights)
 
 
 def _is_in(language: str, found: Retrieval) -> bool:
     return speaks(language, [hit.text for hit in found.hits])
-
-
-def _tell_apart(
-    matches: list[Match],
-    hits: dict[int, Hit],
-    question: str,
-    words: AskedWords,
-    cosines: SentenceCosines | None,
-) -> None:
-    """Adds what tells the hits at these places apart: glosses if the question is Chinese, else sentences."""
-    if found := gloss_of_text(question, _TOLD_BY_GLOSS):
-        glossed = GlossedWords(found)
-        for place, hit in hits.items():
-            share = glossed.best_sentence(hit.headings, hit.text)
-            matches[place] = structs.replace(matches[place], glossed=share)
-    elif cosines:
-        said = [sentence_of(hit, telling_sentence(words, hit.headings, hit.text)) for hit in hits.values()]
-        for place, cosine in zip(hits, cosines.of(said), strict=True):
-            matches[place] = structs.replace(matches[place], said=cosine)
 
 
 def _look_closer(doubt: Doubt, hits: Sequence[Hit]) -> float:
@@ -365,19 +348,14 @@ def _look_closer(doubt: Doubt, hits: Sequence[Hit]) -> float:
     return odds_after_look(doubt.odds, compared, doubt.evidence, doubt.rule)
 
 
-def _ranked(candidates: Sequence[_Candidate], matches: Sequence[Match], plan: _Plan) -> tuple[Hit, ...]:
+def _ranked(candidates: Sequence[_Candidate], scored: Sequence[float], limit: int) -> tuple[Hit, ...]:
     """The best hits with their scores."""
-    scored = scores(matches, plan.weights) if plan.only == "fused" else _alone(matches, plan.only)
     hits = [
         structs.replace(each.hit, score=score)
         for each, score in zip(candidates, scored, strict=True)
         if each.hit
     ]
-    return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))[: plan.limit])
-
-
-def _alone(matches: Sequence[Match], only: Only) -> list[float]:
-    return [(match.cosine or 0.0) if only == "dense" else match.bm25 for match in matches]
+    return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))[:limit])
 
 
 async def read_hits(connection: AsyncConnection[Any], chunk_ids: Sequence[int]) -> tuple[Hit, ...]:

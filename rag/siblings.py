@@ -24,13 +24,15 @@ def names_sibling(
         return 0.0
     instead: list[float] = []
     if there and at:
-        instead.append(_instead(asked[at - 1], asked[at - 1] + asked[at], held, tells))
+        instead.append(_instead(asked[at - 1], asked[at - 1 : at + 1], held, tells))
     if there + length < len(title) and end < len(asked):
-        instead.append(_instead(asked[end], asked[end - 1] + asked[end], held, tells))
+        instead.append(_instead(asked[end], asked[end - 1 : end + 1], held, tells))
     return max(instead, default=0.0)
 
 
-def _instead(token: str, pair: str, held: Set[str], tells: Callable[[str], float]) -> float:
-    if not token or (pair if is_unspaced(token) else token) in held:
+def _instead(token: str, pair: Sequence[str], held: Set[str], tells: Callable[[str], float]) -> float:
+    """Characters are held as pairs, but no pair spans two scripts."""
+    unspaced = all(each and is_unspaced(each) for each in pair)
+    if not token or ("".join(pair) if unspaced else token) in held:
         return 0.0
     return min(1.0, tells(token))

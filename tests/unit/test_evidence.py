@@ -217,6 +217,32 @@ def test_a_title_that_names_a_sibling_of_what_is_asked_is_not_its_own(question: 
     assert own(title, question) == own(question) == own("鐵橋 Whitfield") == own("") == 1.0
 
 
+@pytest.mark.parametrize(
+    ("question", "title", "text"),
+    [
+        ("iPhone手机有多重？", "iPhone使用手册", "iPhone手机重170克"),
+        ("2024年的利润是多少？", "2024利润", "2024年利润为三亿"),
+    ],
+)
+def test_a_word_beside_letters_or_digits_is_held_by_a_text_that_has_it(
+    question: str, title: str, text: str
+) -> None:
+    assert weigh(wording(question), [hit(text, title)], [1.0], 1.0).own == 1.0
+
+
+@pytest.mark.parametrize("rule", [Rule(1.0, 0.3, 0.6), BY_WORDS])
+def test_siblings_and_missing_numbers_make_a_passage_less_relevant(rule: Rule) -> None:
+    found = weigh(wording("iron bridge"), [hit("iron bridge", "", 0.7)], [1.0], 1.0)
+    for less in (structs.replace(found, own=0.5), structs.replace(found, exact=0.5)):
+        assert relevance_of(less, rule) < relevance_of(found, rule)
+
+
+def test_of_endless_questions_and_titles_only_the_beginnings_are_compared() -> None:
+    long = " ".join(f"harbour{number}" for number in range(80))
+    compared = weigh(wording(f"{long} 18"), [hit("x", f"{long} 16")], [1.0], 1.0)
+    assert compared.own == 1.0
+
+
 def test_titles_speak_against_an_answer_by_how_many_name_a_sibling() -> None:
     question, title = SIBLINGS[1]
     passages = [hit("x", title), hit("x", "鐵橋"), hit("x", title)]

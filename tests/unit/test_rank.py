@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.apart import GlossedWords
 from rag.glossary import gloss
 from rag.lexicon import asked_terms, language_of, sentences
-from rag.rank import AskedWords, GlossedWords, Match, scores, telling_sentence, too_close, weights_for
+from rag.rank import AskedWords, Match, scores, told_apart, too_close, weights_for
 
 ENGLISH_SCATTERED = (
     "The harbour was built in stone. Ships come from the north. "
@@ -75,22 +76,24 @@ def test_a_share_is_a_share_and_the_question_holds_all_of_itself(
     assert asked.best_sentence(headings, text) >= asked.best_sentence("", text)
 
 
-@given(question=st.text(max_size=80), headings=st.text(max_size=40), text=st.text(max_size=300))
-def test_no_sentence_holds_more_than_the_telling_one(question: str, headings: str, text: str) -> None:
-    asked = words(question)
+SENTENCES = st.lists(st.sampled_from(f"{ENGLISH_SCATTERED} {ENGLISH_TOGETHER}".split(". ")), max_size=8)
+
+
+@given(said=SENTENCES, headings=st.sampled_from(["", "Lighthouse", "The harbour"]))
+def test_no_sentence_holds_more_than_the_best_worded_one(said: list[str], headings: str) -> None:
+    asked, text = words("Who is the keeper of the lighthouse in the harbour?"), ". ".join(said)
     found = [text[start:end] for start, end in sentences(text)]
-    telling = telling_sentence(asked, headings, text)
-    assert telling in (found or [text])
+    best = asked.best_worded(headings, text)
+    assert best in (found or [text])
     shares = [asked.best_sentence(headings, sentence) for sentence in found]
-    assert asked.best_sentence(headings, telling) == max(shares, default=0.0)
+    assert asked.best_sentence(headings, best) == max(shares, default=0.0)
 
 
-def test_the_first_of_equal_sentences_is_the_telling_one() -> None:
+def test_the_first_of_equal_sentences_is_the_best_worded_one() -> None:
     text = "It rains. A keeper lives there. A keeper sleeps there."
-    assert (
-        telling_sentence(words("Where does the keeper live?"), "Lighthouse", text) == "A keeper lives there."
-    )
-    assert telling_sentence(words("Which keeper?"), "Lighthouse", text) == "A keeper lives there."
+    where = words("Where does the keeper live?")
+    assert where.best_worded("Lighthouse", text) == "A keeper lives there."
+    assert words("Which keeper?").best_worded("Lighthouse", text) == "A keeper lives there."
 
 
 matches = st.builds(
@@ -98,8 +101,6 @@ matches = st.builds(
     cosine=st.none() | st.floats(-1.0, 1.0),
     bm25=st.floats(0.0, 1e6),
     sentence=st.floats(0.0, 1.0),
-    glossed=st.floats(0.0, 1.0),
-    said=st.none() | st.floats(-1.0, 1.0),
 )
 
 
@@ -112,8 +113,7 @@ def test_better_evidence_never_scores_lower(candidates: list[Match], readable: f
         for other, theirs in zip(candidates, found, strict=True):
             at_least = (one.cosine or 0.0) >= (other.cosine or 0.0)
             worded = one.bm25 >= other.bm25 and one.sentence >= other.sentence
-            looked = one.said == other.said or (None not in (one.said, other.said) and one.said > other.said)
-            if at_least and worded and one.glossed >= other.glossed and looked:
+            if at_least and worded:
                 assert score >= theirs
 
 
@@ -157,3 +157,24 @@ def test_only_two_close_best_scores_are_looked_at_again() -> None:
     assert too_close([0.1, 0.70, 0.71, 0.70]) == [2, 1]
     assert too_close([0.1, 0.5, 0.71]) == []
     assert too_close([0.7]) == too_close([]) == []
+
+
+@given(
+    scored=st.lists(st.floats(0.0, 1.0), min_size=2, max_size=12),
+    added=st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)),
+)
+def test_a_look_at_close_candidates_puts_one_first_and_changes_no_score(
+    scored: list[float], added: tuple[float, float]
+) -> None:
+    before = [*scored, max(scored)]
+    close = too_close(before)
+    found = told_apart(before, close, added)
+    assert sorted(found) == pytest.approx(sorted(before))
+    assert all(found[place] == before[place] for place in range(len(found)) if place not in close)
+    assert found[close[0]] != found[close[1]]
+
+
+def test_the_better_of_close_candidates_comes_first_and_a_deleted_one_changes_nothing() -> None:
+    assert told_apart([0.5, 0.71, 0.70], [1, 2], [0.1, 0.3]) == [0.5, 0.70, 0.71]
+    assert told_apart([0.5, 0.71, 0.70], [1, 2], [0.3, 0.3]) == [0.5, 0.71, 0.70]
+    assert told_apart([0.5, 0.71, 0.70], [1, 2], [0.1]) == [0.5, 0.71, 0.70]
