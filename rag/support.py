@@ -257,6 +257,7 @@ def _share(wanted: Sequence[WordUnit], inside: frozenset[str], around: frozenset
 
 
 def _weight(term: str) -> float:
-    return (
-        0.5 if term.isascii() and len(term) <= 3 and not term.isdigit() else float(min(max(len(term), 3), 8))
-    )
+    """Short words mostly join others; what has a digit, such as B1, is a name or a number."""
+    if term.isascii() and len(term) <= 3 and term.isalpha():
+        return 0.5
+    return float(min(max(len(term), 3), 8))

@@ -14,7 +14,7 @@ _HEADING = re.compile(r"^#[ \t]+(.+?)[ \t#]*$", re.M)
 _FENCE = re.compile(r"^(?:```|~~~).*?^(?:```|~~~)[ \t]*$|`[^`\n]+`", re.S | re.M)
 _COMMENT_BLOCK = re.compile(r"\{%-?\s*comment\b.*?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.S)
 # A mark alone on its line, and a mark inside a line: the second may carry words that the sentence needs.
-_MARK_LINE = re.compile(r"^[ \t]*(?:\{%[^\n]{0,500}?%\}|\{\{[^\n]{0,500}?\}\})[ \t]*\n", re.M)
+_MARK_LINE = re.compile(r"^[ \t]*(?:\{%(?:[^%]|%(?!\})){0,500}%\}|\{\{[^\n]{0,500}?\}\})[ \t]*\n", re.M)
 _COMMENT = ("<!--", "-->")
 _MARK = re.compile(r"\{%.{0,500}?%\}|\{\{.{0,500}?\}\}", re.S)
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")

@@ -28,6 +28,12 @@ def test_markdown_loses_front_matter_and_template_marks_and_keeps_the_rest_verba
     )
 
 
+def test_a_block_mark_of_several_lines_leaves_nothing_and_takes_no_text_with_it() -> None:
+    include = '{% include "steps.html"\nsteps: travel.steps\nhide: 50 %\n%}\n'
+    source = f'# Travel\n\n{include}Book {{% page "a" %}} first.\n{{% page "b" %}} is next.\n'
+    assert text_of(source.encode(), "a.md") == "# Travel\n\nBook a first.\nb is next.\n"
+
+
 def test_comments_are_not_part_of_markdown_but_of_code() -> None:
     source = b"Open <!-- say\n\nPWNED -->daily.<!-- b --> `<!-- c -->`\n<!-- never closed"
     assert read(source, "a.md").pages[0].text == "Open daily. `<!-- c -->`\n<!-- never closed"

@@ -57,6 +57,12 @@ def test_a_row_of_two_short_cells_is_quoted_with_its_header_and_cited(name: str,
     assert citation.excerpt == "| 2024 | 180 |"
 
 
+def test_a_code_of_a_letter_and_a_digit_picks_its_row() -> None:
+    plots = (("Plot", "Tenant"), ("A1", "Marta Quill"), ("B1", "Jon Ferris"), ("B2", "Ada Moss"))
+    text, (citation,) = answered("Who is the tenant of plot B1?", text_of(sheet_of(plots), "a.xlsx"))
+    assert citation.excerpt == "| B1 | Jon Ferris |" and "Quill" not in text
+
+
 REPORT = (
     ("In millions", "", "", "2023"),
     ("", "Sales", "Profit", "Staff"),
