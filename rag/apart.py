@@ -19,7 +19,10 @@ _GLOSS_WEIGHT = 0.3  # of the words' half. README, "Close candidates"
 def added_by_look(
     hits: Sequence[Hit], question: str, words: AskedWords, weights: Weights, cosines: SentenceCosines
 ) -> list[float]:
-    """What the best sentence of each hit adds to its score; 0 where the embedder can't read the question."""
+    """What the best sentence of each hit adds to its score.
+
+    Nothing where the embedder can't read the question, nor to copies: they say the same.
+    """
     if found := gloss_of_text(question, _TOLD_BY_GLOSS):
         glossed = GlossedWords(found)
         shares = [glossed.best_sentence(hit.headings, hit.text) for hit in hits]
@@ -27,6 +30,8 @@ def added_by_look(
     if not weights.dense:
         return [0.0] * len(hits)
     best = [sentence_of(hit, words.best_worded(hit.headings, hit.text)) for hit in hits]
+    if len({sentence.text for sentence in best}) < len(best):
+        return [0.0] * len(hits)
     return [weights.dense * nearness(cosine, weights.unrelated) for cosine in cosines.of(best)]
 
 
