@@ -11,6 +11,7 @@ _BOMS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+_SPACE = re.compile(r"\s+")
 _NEWLINES = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _SIGN = re.compile(r"[\n\u3002\uff0c]")
@@ -25,6 +26,11 @@ _DETECTABLE_BYTES = 64
 def clean(text: str) -> str:
     """The text with newlines as `\\n`, without NULs, other controls, lone surrogates and byte order marks."""
     return _UNWANTED.sub("", _NEWLINES.sub("\n", text))
+
+
+def folded(text: str) -> str:
+    """The text with one blank for all white space."""
+    return _SPACE.sub(" ", text).strip()
 
 
 def decode(data: bytes, declared: str | None = None) -> str:

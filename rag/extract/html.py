@@ -9,18 +9,17 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from rag.errors import Unreadable
-from rag.extract.encoding import clean, decode
-from rag.extract.htmllists import element_text, folded, list_lines, nest_lists
-from rag.extract.htmltext import BEYOND_TEXT, simplify_tables, whole_text
+from rag.extract.encoding import clean, decode, folded
+from rag.extract.htmllists import BREAK, nest_lists, part_items
+from rag.extract.htmltext import BEYOND_TEXT, set_item_tables, simplify_tables, whole_text
 from rag.extract.package import Element
-from rag.extract.tables import table_text
+from rag.extract.tei import blocks_of
 from rag.passages import Extracted, Page
 
 _CHARSET = re.compile(rb"<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 # Less than this share of a page's text: the main part was missed, as in a form or a list of links.
 _TOO_LITTLE = 0.25
 _SHORT_CHARS = 2_000
-_MAX_DEPTH = 200
 
 
 def read_html(data: bytes, media_type: str) -> Extracted:
@@ -36,16 +35,17 @@ def read_html(data: bytes, media_type: str) -> Extracted:
 
 
 def parsed_html(data: bytes, declared: str | None = None) -> Element:
-    """The tree of a page in the encoding that is declared, in it or beside it, or detected.
+    """The tree of a page without its comments, in the encoding declared in it or beside it, or detected.
 
     Raises: Unreadable when there is nothing in it.
     """
     named = _CHARSET.search(data[:4096].replace(b"\0", b""))
     text = decode(data, declared or (named.group(1).decode("ascii", "replace") if named else None))
+    parser = lxml_html.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True)
     # A declared encoding in a decoded text is an error to lxml.
     bare = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
     try:
-        return lxml_html.document_fromstring(bare, parser=lxml_html.HTMLParser(huge_tree=True))
+        return lxml_html.document_fromstring(bare, parser=parser)
     except (etree.ParserError, ValueError) as error:
         raise Unreadable("The page has no content; check the original and add it again.") from error
 
@@ -66,15 +66,18 @@ def _is_too_little(main: str, whole: str) -> bool:
 
 def _main_text(tree: Element) -> str:
     try:
-        return "\n\n".join(block for block in _main_blocks(tree) if block)
+        return "\n\n".join(block for block in _main_blocks(tree) if block).replace(BREAK, "\n")
     except RecursionError:
         # Elements nested by the hundred have no structure worth keeping.
         return ""
 
 
 def _main_blocks(tree: Element) -> Iterator[str]:
+    own = copy.deepcopy(tree)
+    set_item_tables(own)
+    part_items(own)
     found = trafilatura.bare_extraction(
-        copy.deepcopy(tree),
+        own,
         include_tables=True,
         include_formatting=True,
         include_comments=False,
@@ -84,31 +87,4 @@ def _main_blocks(tree: Element) -> Iterator[str]:
     )
     body = getattr(found, "body", None)
     if body is not None:
-        yield from _tei_blocks(body)
-
-
-def _tei_blocks(parent: Element, depth: int = 0) -> Iterator[str]:
-    """Markdown blocks out of trafilatura's tree, which uses the names of TEI."""
-    for element in parent if depth < _MAX_DEPTH else ():
-        name = element.tag
-        if name == "head":
-            level = (element.get("rend") or "h2")[-1]
-            yield f"{'#' * (int(level) if level in '123456' else 2)} {folded(element_text(element))}"
-        elif name == "list":
-            yield "\n".join(list_lines(element))
-        elif name == "table":
-            yield table_text(
-                [[element_text(cell) for cell in row.iter("cell")] for row in element.iter("row")]
-            )
-        elif name == "code":
-            yield f"```\n{element_text(element)}\n```"
-        elif name in ("div", "quote") and len(element):
-            yield folded(element.text or "")
-            yield from _tei_blocks(element, depth + 1)
-        else:
-            yield _lines(element_text(element))
-        yield folded(element.tail or "")
-
-
-def _lines(text: str) -> str:
-    return "\n".join(folded(line) for line in text.split("\n") if line.strip())
+        yield from blocks_of(body)

@@ -7,7 +7,7 @@ from itertools import islice, takewhile
 
 from lxml import etree
 
-from rag.extract.htmllists import indentation, nest_lists
+from rag.extract.htmllists import BREAK, DEEPEST, in_items, indentation, nest_lists
 from rag.extract.package import Element
 from rag.extract.tables import one_header, table_text
 
@@ -25,9 +25,8 @@ _MOST_COLUMNS = 50
 _MOST_ROWS = 500
 # Cells in a row; what spans beyond them stands once.
 _MOST_PLACED = 200
-_MOST_LEVELS = 10
 _SPACE = re.compile(r"\s+")
-# Text between elements is folded to blanks, so a tab at the start of a line is a level of a list.
+# Text between elements is folded to blanks, so a tab at the start of a line is a level of a list or <pre>.
 _BLANK_LINES = re.compile(r"[ \t]*\n(?:[ \t]*\n)+ *")
 _LINE_EDGES = re.compile(r"[ \t]*\n *")
 _LEVELS = re.compile(r"^(\t+) *", re.MULTILINE)
@@ -35,8 +34,8 @@ _ITEM_GAP = re.compile(r"^((?:\t+|- )[^\n]*\n)\n(?=\t|- )", re.MULTILINE)
 
 
 def whole_text(tree: Element, dropped: Sequence[str]) -> str:
-    """The text of the tree but for the `dropped` elements; the tree is changed on the way."""
-    etree.strip_elements(tree, *dropped, etree.Comment, etree.ProcessingInstruction, with_tail=False)
+    """The text of a tree without comments, but for the `dropped` elements; it is changed on the way."""
+    etree.strip_elements(tree, *dropped, with_tail=False)
     for element in tree.iter():
         _fold(element)
     for table in list(tree.iter("table")):
@@ -135,11 +134,24 @@ def _is_data(table: Element) -> bool:
 def _set_table(table: Element) -> None:
     if not _is_data(table):
         return
+    text = _table_text(table)
+    table[:] = []
+    table.text = text
+
+
+def set_item_tables(tree: Element) -> None:
+    """Makes the data tables in items of lists lines of text, whose cells trafilatura would join."""
+    for table in filter(_is_data, in_items(tree, "table")):
+        lines = _table_text(table).split("\n")
+        table.clear(keep_tail=True)
+        table.tag = "span"
+        table.text = "".join(BREAK + line for line in (*lines, ""))
+
+
+def _table_text(table: Element) -> str:
     rows = [[_cell_text(cell) for cell in row.iterchildren("td", "th")] for row in table.iter("tr")]
     caption = " ".join(_cell_text(found) for found in table.iterchildren("caption"))
-    for part in list(table):
-        table.remove(part)
-    table.text = "\n\n".join(part for part in (caption, table_text(rows)) if part)
+    return "\n\n".join(part for part in (caption, table_text(rows)) if part)
 
 
 def _cell_text(cell: Element) -> str:
@@ -168,12 +180,12 @@ def _mark(element: Element) -> None:
 
 def _levels(element: Element) -> str:
     """A tab for each item or definition that it stands in."""
-    return "\t" * sum(1 for _ in islice(element.iterancestors("li", "dd"), _MOST_LEVELS))
+    return "\t" * sum(1 for _ in islice(element.iterancestors("li", "dd"), DEEPEST))
 
 
 def _opens(element: Element) -> bool:
     """Whether nothing stands before it in its item or definition."""
-    for _ in range(_MOST_LEVELS):
+    for _ in range(DEEPEST):
         parent = element.getparent()
         if parent is None or element.getprevious() is not None or (parent.text or "").strip():
             return False
@@ -188,7 +200,8 @@ def _write_term(term: Element) -> None:
     words = _cell_text(term)
     term[:] = []
     after = term.getnext()
-    is_defined = after is not None and after.tag == "dd" and not (term.tail or "").strip()
+    follows = after is not None and after.tag == "dd" and not (term.tail or "").strip()
+    is_defined = bool(words) and follows
     term.text = "\n" + (words.rstrip(":： ") if is_defined else words)
     term.tail = ": " if is_defined else f"\n{term.tail}" if (term.tail or "").strip() else ""
 

@@ -21,6 +21,8 @@ from rag.extract.streamed import Streamed, within_limits
 from rag.extract.text import read_code, read_json, read_markdown, read_plain
 from rag.passages import Extracted
 
+_TITLE_CHARS = 300
+
 _LIMITED: dict[str, Callable[[bytes, str, Limits], Extracted | Streamed]] = {
     media.PDF: read_pdf,
     media.DOCX: read_docx,
@@ -54,7 +56,15 @@ def parse(data: bytes, name: str, limits: Limits) -> Streamed:
     if kind in media.REFUSED:
         raise Unreadable(media.REFUSED[kind])
     found = _LIMITED[kind](data, kind, limits) if kind in _LIMITED else _SIMPLE[kind](data, kind)
-    return Streamed(within_limits(found.pages, limits), found.media_type, found.title)
+    return Streamed(within_limits(found.pages, limits), found.media_type, _clipped(found.title))
+
+
+def _clipped(title: str | None) -> str | None:
+    """The title, a long one cut between words where there are any near its end."""
+    if title is None or len(title) <= _TITLE_CHARS:
+        return title
+    words = title[: _TITLE_CHARS + 1].rpartition(" ")[0]
+    return (words if len(words) > _TITLE_CHARS // 2 else title[:_TITLE_CHARS]).rstrip()
 
 
 def preload() -> None:

@@ -3,7 +3,6 @@
 import csv
 import datetime
 import io
-import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from rag.extract.limits import Limits
 from rag.extract.merged import filled_ranges, merged_ranges
 from rag.extract.package import Package, attribute, descendants, relation_id
 from rag.extract.tables import one_header, table_text
+from rag.figures import is_figure, is_year
 from rag.passages import Extracted, Page
 
 _DAMAGED = "The workbook is damaged; open and save it again in its program, then add it anew."
@@ -25,8 +25,6 @@ _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 100
 _MOST_HEADER_ROWS = 3
 _SHORT_CELL = 40  # characters; a column of longer ones is text
-_FIGURE = re.compile(r"[-+−–(]?\s?\d[\d.,'’ ]*\)?%?")
-_YEAR = re.compile(r"(?:19|20)\d\d")
 
 Row = list[str]
 
@@ -163,8 +161,8 @@ def _heads(names: list[Row], block: list[Row]) -> bool:
     if not names or len(block) < 2:
         return False
     named = {column for row in names for column, cell in enumerate(row) if cell}
-    figures = {column for column, cell in enumerate(block[0]) if _FIGURE.fullmatch(cell)}
-    held = any(_FIGURE.fullmatch(cell) and not _YEAR.fullmatch(cell) for row in names for cell in row)
+    figures = {column for column, cell in enumerate(block[0]) if is_figure(cell)}
+    held = any(is_figure(cell) and not is_year(cell) for row in names for cell in row)
     return len(figures) > 1 and figures <= named and not held
 
 

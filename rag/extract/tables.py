@@ -1,17 +1,15 @@
 """Rows of cells -> Markdown table lines."""
 
-import re
 from collections.abc import Sequence
 from itertools import zip_longest
 
-_SPACE = re.compile(r"\s+")
-_FIGURE = re.compile(r"[-+−–(]?[$€£¥]?\s?\d[\d.,'’ ]*\)?%?")
+from rag.extract.encoding import folded
+from rag.figures import is_figure
 
 
 def row_line(cells: Sequence[str]) -> str:
     """One row as one line `| a | b |`; white space is folded, a bar inside a cell is escaped."""
-    folded = (_SPACE.sub(" ", cell).strip().replace("|", "\\|") for cell in cells)
-    return "| " + " | ".join(folded) + " |"
+    return "| " + " | ".join(folded(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
 def table_text(rows: Sequence[Sequence[str]]) -> str:
@@ -24,7 +22,7 @@ def table_text(rows: Sequence[Sequence[str]]) -> str:
     table = _without_empty_columns(filled[captions:])
     lines = [row_line(row) for row in table]
     rule = [row_line(["---"] * len(table[0]))] if table else []
-    above = [_SPACE.sub(" ", " ".join(row)).strip() for row in filled[:captions]]
+    above = [folded(" ".join(row)) for row in filled[:captions]]
     return "\n".join([*above, *([""] if above else []), *lines[:1], *rule, *lines[1:]])
 
 
@@ -83,7 +81,7 @@ def unstacked(cells: Sequence[Sequence[str]]) -> list[list[str]]:
     Text that was only wrapped stays one row, and so does what stands beside a cell of fewer lines.
     """
     height = max(map(len, cells), default=0)
-    figures = [lines for lines in cells if lines and all(map(_FIGURE.fullmatch, lines))]
+    figures = [lines for lines in cells if lines and all(map(is_figure, lines))]
     if len(figures) < 2 or any(len(lines) not in (0, height) for lines in cells):
         return [[" ".join(lines) for lines in cells]]
     return [[lines[place] if lines else "" for lines in cells] for place in range(height)]

@@ -5,9 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.extract.html import parsed_html
+from rag.extract.htmltext import UNSEEN, whole_text
 from tests.unit.reading import saved, text_of
 
-STORY = "<p>The council met on Monday and agreed on a plan for the old harbour, closed for years.</p>" * 6
+STORY = "".join(
+    f"<p>The council met on day {day} and agreed on a plan for the old harbour, closed for years.</p>"
+    for day in range(6)  # no two alike, for then they would count once as main text
+)
 
 
 def article(content: str) -> str:
@@ -16,12 +21,12 @@ def article(content: str) -> str:
     )
 
 
-def form(content: str) -> str:
-    """Read without a main text."""
-    return text_of(f"<html><body>{content}</body></html>".encode(), "a.html")
+def whole(content: str) -> str:
+    """Read as mails and books are: all of it, without a search for the main text."""
+    return whole_text(parsed_html(f"<html><body>{content}</body></html>".encode()), UNSEEN)
 
 
-@pytest.mark.parametrize("read", [article, form])
+@pytest.mark.parametrize("read", [article, whole])
 @pytest.mark.parametrize(
     "nested",
     [
@@ -29,6 +34,7 @@ def form(content: str) -> str:
         "<ol><li>Ships <ol><li>Ferry</li> <li>Tug</li></ol> </li><li>Cranes</li></ol>",
         "<ul><li><p>Ships</p><ul><li><p>Ferry</p></li><li><p>Tug</p></li></ul></li><li>Cranes</li></ul>",
         "<ul><li>Ships</li><ul><li>Ferry</li><li>Tug</li></ul><li>Cranes</li></ul>",
+        "<ul><li>Ships</li><!-- two --><ul><li>Ferry</li><li>Tug</li></ul><li>Cranes</li></ul>",
     ],
 )
 def test_nested_items_of_a_page_stand_below_theirs(read: object, nested: str) -> None:
@@ -36,7 +42,7 @@ def test_nested_items_of_a_page_stand_below_theirs(read: object, nested: str) ->
     assert "- Ships\n  - Ferry\n  - Tug\n- Cranes" in read(nested)
 
 
-@pytest.mark.parametrize("read", [article, form])
+@pytest.mark.parametrize("read", [article, whole])
 @pytest.mark.parametrize("between", ["", "\n  "])
 def test_a_term_stands_on_one_line_with_its_definition(read: object, between: str) -> None:
     pairs = [
@@ -51,11 +57,48 @@ def test_a_term_stands_on_one_line_with_its_definition(read: object, between: st
     assert "Phone: 555-0100\nEmail: port@example.org\nHours: 8 to 16" in read(f"<dl>{listed}</dl>")
 
 
-@pytest.mark.parametrize("read", [article, form])
+@pytest.mark.parametrize("read", [article, whole])
 def test_terms_and_definitions_without_each_other_are_kept(read: object) -> None:
     assert callable(read)
     text = read("<dl><dd>alone</dd><dt>One</dt><dt>Two</dt><dd>both</dd><dd>more</dd><dt>Last</dt></dl>")
     assert all(word in text for word in ("alone", "One", "Two: both", "more", "Last"))
+
+
+@pytest.mark.parametrize("read", [article, whole])
+def test_a_term_without_words_adds_no_colon(read: object) -> None:
+    assert callable(read)
+    text = read("<dl><dt><img src='a.png'></dt><dd>8 to 16</dd></dl>")
+    assert "8 to 16" in text and ":" not in text
+
+
+def test_the_rows_of_a_table_in_an_item_stand_on_lines_of_their_own() -> None:
+    table = "<table><tr><th>Year</th><th>Pay</th></tr><tr><td>12</td><td>34</td></tr></table>"
+    rows = "  | Year | Pay |\n  | --- | --- |\n  | 12 | 34 |"
+    assert f"- Wages\n{rows}\n  a week" in article(f"<ul><li>Wages{table}a week</li></ul>")
+    assert f"Wages:\n{rows}" in article(f"<dl><dt>Wages</dt><dd>{table}</dd></dl>")
+    assert "- Yes\n  No" in article(
+        "<ul><li><table><tr><td>Yes</td></tr><tr><td>No</td></tr></table></li></ul>"
+    )
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "<div>One</div><div>Two</div><div>Three</div>",
+        "<div>One<div>Two</div>Three</div>",
+        "One<section><b>Two</b></section>Three",
+        "<p>One</p><p><b>Two</b></p><address>Three</address>",
+    ],
+)
+def test_the_parts_of_an_item_are_not_joined(parts: str) -> None:
+    assert "- One\n  Two\n  Three" in article(f"<ul><li>{parts}</li></ul>")
+    assert "One Two Three: four" in article(f"<dl><dt>{parts}</dt><dd>four</dd></dl>")
+
+
+def test_no_item_is_lost_however_deep_it_is() -> None:
+    items = [f"item{number}." for number in range(400)]
+    text = article("".join(f"<ul><li>{item}" for item in items))
+    assert [item for item in items if item not in text] == []
 
 
 @pytest.mark.parametrize(
@@ -74,7 +117,16 @@ _TREES = st.recursive(
     st.just(""),
     lambda inner: st.lists(
         st.tuples(
-            st.sampled_from(("<li>{w}{}</li>", "<li><p>{w}</p>{}tail</li>", "<li>{}</li>", "{}")), inner
+            st.sampled_from(
+                (
+                    "<li>{w}{}</li>",
+                    "<li><p>{w}</p>{}tail</li>",
+                    "<li>{}</li>",
+                    "<li><div>{w}<div>{w}{}</div>{w}</div></li>",
+                    "{}",
+                )
+            ),
+            inner,
         ),
         max_size=3,
     ).map(lambda items: "<ul>" + "".join(item.format(below, w="word") for item, below in items) + "</ul>"),
@@ -85,5 +137,5 @@ _TREES = st.recursive(
 @settings(max_examples=60, deadline=None)
 @given(_TREES)
 def test_no_word_of_a_list_is_lost_or_doubled(tree: str) -> None:
-    assert form(f"<div>Start</div>{tree}").count("word") == tree.count("word")
+    assert whole(f"<div>Start</div>{tree}").count("word") == tree.count("word")
     assert article(tree).count("word") == tree.count("word")

@@ -134,3 +134,15 @@ def test_every_table_line_is_one_line_with_the_same_number_of_bars(rows: list[li
 
 def test_a_row_folds_white_space_and_escapes_bars() -> None:
     assert row_line(["a\n b", "c|d", ""]) == "| a b | c\\|d |  |"
+
+
+@pytest.mark.parametrize(
+    ("title", "length"), [("word " * 40_000, 299), ("字" * 40_000, 300), ("x" * 300, 300)]
+)
+def test_a_long_title_is_cut_in_every_format(title: str, length: int) -> None:
+    for data, name in (
+        (f"<html><head><title>{title}</title></head><body><p>Text.</p></body></html>", "a.html"),
+        (f"# {title}\n\nText.", "a.md"),
+    ):
+        found = read(data.encode(), name).title
+        assert found is not None and title.startswith(found) and len(found) == length
