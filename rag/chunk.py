@@ -201,8 +201,9 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 def _header(text: str, places: Sequence[tuple[int, int]]) -> str | None:
     if len(places) < 2:
         return None
-    cells = text[places[0][0] : min(places[0][1], places[0][0] + _HEADER_CHARS)].strip().strip("|").split("|")
-    return " | ".join(cell.strip() for cell in cells if cell.strip()) or None
+    row = text[places[0][0] : min(places[0][1], places[0][0] + _HEADER_CHARS)].strip()
+    cells = [cell.strip() for cell in row.removeprefix("|").removesuffix("|").split("|")]
+    return " | ".join(cells) if any(cells) else None
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -129,7 +129,10 @@ class ExtractiveGenerator:
         best, first = ranked[0]
         chosen = [*first.quoted_with, first]
         for score, unit in ranked[1:]:
-            if score < best * self._needed(unit, first) or _among(unit, chosen) or _repeats(unit, chosen):
+            if score < best * self._needed(unit, first) or _among(unit, chosen):
+                continue
+            if (same := _said_by(unit, chosen)) is not None:
+                same.add_mark(unit.hit)
                 continue
             more = [*(lead for lead in unit.quoted_with if not _among(lead, chosen)), unit]
             if len(chosen) + len(more) <= _MOST_SENTENCES:
@@ -167,14 +170,10 @@ def _among(unit: Unit, chosen: Sequence[Unit]) -> bool:
     return any(unit.overlaps(other) for other in chosen)
 
 
-def _repeats(unit: Unit, chosen: Sequence[Unit]) -> bool:
-    """Whether one of the chosen says the same, which then carries the mark of this one's hit as well."""
-    same = next(
-        (other for other in chosen if other.shown == unit.shown and other.header == unit.header), None
-    )
-    if same is not None and unit.hit not in (same.hit, *same.also):
-        same.also += (unit.hit,)
-    return same is not None
+def _said_by(unit: Unit, chosen: Sequence[Unit]) -> Unit | None:
+    """The one of the chosen that says the same."""
+    said = (unit.shown, unit.header)
+    return next((other for other in chosen if (other.shown, other.header) == said), None)
 
 
 def _needed_leads(unit: Unit, words: "_Words") -> tuple[Unit, ...]:

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Sequence
 
+from rag.figures import count_up, is_figure, is_year
 from rag.generate.lists import KEY
 from rag.passages import Hit
 
-_SEPARATOR = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*\|?[ \t]*")
 _CELL_END = re.compile(r"(?<!\\)\|")
-_FIGURE = re.compile(r"[-+−–(]?[$€£¥]?\s?\d[\d.,'’ ]*\s?[%)€]*")
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_OF_RULES = frozenset(" \t:|-")
 _FINISHED = re.compile(r"[.!?。！？]$")
 
 
@@ -35,7 +34,7 @@ def headers_of(hit: Hit, spans: Sequence[tuple[int, int]]) -> list[str | None]:
             header = f"{header}\n{text}"
             found.append(None)
         else:
-            is_data = _SEPARATOR.fullmatch(text) is None and _says_something(text)
+            is_data = not _is_rule(text) and _says_something(text)
             found.append(header if is_data else None)
     return found
 
@@ -61,25 +60,30 @@ def cells_of(row: str) -> list[str]:
 
 
 def _is_above_rule(texts: Sequence[str], place: int) -> bool:
-    return place + 1 < len(texts) and _SEPARATOR.fullmatch(texts[place + 1]) is not None
+    return place + 1 < len(texts) and _is_rule(texts[place + 1])
+
+
+def _is_rule(row: str) -> bool:
+    return "-" in row and set(row) <= _OF_RULES
 
 
 def _goes_on(texts: Sequence[str], place: int) -> bool:
     """Whether the row right below a header names columns too: nothing in its first cell, figures follow."""
     below = next(iter(texts[place + 1 : place + 2]), "")
-    names_more = not cells_of(texts[place])[0] and not _holds_figures(texts[place])
+    names_more = not cells_of(texts[place])[0] and not _is_data(texts[place])
     return names_more and below.startswith("|") and _holds_figures(below)
 
 
 def _is_data(row: str) -> bool:
     """Whether a row that stands where a header does is none: it holds figures, or a key before a value."""
-    return _holds_figures(row) or cells_of(row)[0].endswith((":", "："))
+    names_columns = count_up([cell for cell in cells_of(row)[1:] if is_figure(cell)])
+    return (_holds_figures(row) and not names_columns) or cells_of(row)[0].endswith((":", "："))
 
 
 def _holds_figures(row: str) -> bool:
     """Whether most of its cells but the first are figures; years are names of columns."""
     cells = [cell for cell in cells_of(row)[1:] if cell]
-    figures = sum(_FIGURE.fullmatch(cell) is not None and _YEAR.fullmatch(cell) is None for cell in cells)
+    figures = sum(is_figure(cell) and not is_year(cell) for cell in cells)
     return 2 * figures > len(cells)
 
 
@@ -90,8 +94,9 @@ def _says_something(row: str) -> bool:
 
 
 def _header_of_part(hit: Hit, texts: Sequence[str]) -> str:
-    """The header of a table that began in an earlier part, if it has a name for each column."""
+    """The header of a table that began in an earlier part, if it names each column."""
     if not texts or not texts[0].startswith("|") or not hit.heading_path or _is_above_rule(texts, 0):
         return ""
     names = hit.heading_path[-1].split(" | ")
-    return f"| {' | '.join(names)} |" if len(names) == len(cells_of(texts[0])) else ""
+    header = f"| {' | '.join(names)} |"
+    return header if len(names) == len(cells_of(texts[0])) and not _is_data(header) else ""

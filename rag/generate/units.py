@@ -108,6 +108,11 @@ class Unit:
         first, second = sorted((self, other), key=lambda unit: unit.document_start)
         return second.document_start < first.document_start + len(first.text)
 
+    def add_mark(self, hit: int) -> None:
+        """Lets it carry the mark of another hit that says the same."""
+        if hit not in (self.hit, *self.also):
+            self.also += (hit,)
+
     def with_marks(self) -> str:
         """What an answer quotes, followed by its marks; a row below its header, the marks below the table.
 
@@ -154,7 +159,7 @@ def units_of(hit: Hit, place: int) -> list[Unit]:
         unit = Unit(hit, place, _with_items(hit.text, spans, leads, index))
         unit.leads = tuple(lead_units[lead] for lead in leads[index] if lead in lead_units)
         unit.context = f"{unit.context} {heading} {caption}"
-        unit.before, unit.header = before, headers[index] or ""
+        unit.before, unit.header = before, _FOOTNOTE.sub("", headers[index] or "")
         before = text
         page_number = not (unit.is_row or unit.leads or any(character.isalpha() for character in text))
         if not (page_number or _ASKS.search(text)) and _is_quotable(hit.text, (unit.start, unit.end), unseen):

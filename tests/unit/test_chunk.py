@@ -105,6 +105,14 @@ def test_rows_stay_whole_and_later_parts_of_a_table_name_its_header() -> None:
     )
 
 
+def test_the_header_of_later_parts_of_a_table_keeps_its_empty_cells() -> None:
+    rows = "\n".join(f"| person number {n} | {n} |  |" for n in range(40))
+    chunks = split(markdown(f"|  | age |  |\n| --- | --- | --- |\n{rows}"), EMBEDDER)
+    assert set(paths(chunks[1:])) == {(" | age | ",)}
+    bare = split(markdown(f"|  |  |  |\n| --- | --- | --- |\n{rows}"), EMBEDDER)
+    assert set(paths(bare)) == {()}
+
+
 def test_a_chunk_has_one_page_and_headings_reach_over_pages() -> None:
     document = join_pages((Page("# One\n\nFirst.", 1), Page("Second.", 2), Page("Third.", 3, "Sheet")), "T")
     chunks = split(document, EMBEDDER)

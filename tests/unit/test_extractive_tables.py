@@ -134,6 +134,31 @@ def test_a_row_of_years_is_a_header() -> None:
     assert answered("How many ferries were there?", source)[0].startswith("| Port | 2023 | 2024 |\n")
 
 
+@pytest.mark.parametrize("names", ["1 | 2 | 3", "0 | 1 | Notes", "17 | 18 | 19"])
+def test_a_row_of_numbers_that_count_up_is_a_header(names: str) -> None:
+    source = f"| Grade | {names} |\n| --- | --- | --- | --- |\n| GS-13 | 88,000 | 90,000 | 92,000 |"
+    text, (citation,) = answered("What is the pay of grade GS-13 at step 2?", source)
+    assert text.startswith(f"| Grade | {names} |\n") and citation.excerpt.endswith("| 92,000 |")
+
+
+@pytest.mark.parametrize("figures", ["14 | 15", "1 | 3", "1.0 | 2.0", "3 | 2 | 1"])
+def test_a_row_of_other_numbers_heads_nothing(figures: str) -> None:
+    source = f"| Ferries | {figures} |\n| --- | --- | --- |\n| Tugs | 14 | 15 |"
+    assert "Ferries" not in answered("How many tugs?", source)[0]
+
+
+def test_the_footnotes_of_a_header_are_no_marks_of_ours() -> None:
+    source = "| Year[1] | People[2] |\n| --- | --- |\n| 2020 | 5,000 people |\n| 2021 | 5,100 people |"
+    text, (citation,) = answered("How many people were there in 2020?", source)
+    assert text == "| Year | People |\n| --- | --- |\n| 2020 | 5,000 people |\n\n[1]"
+    assert citation.number == 1
+
+
+def test_a_long_row_of_dashes_takes_no_longer_than_other_rows() -> None:
+    source = f"| Tugs |\n|{'-' * 20_000}x|\n| {'|-' * 20_000}x |\n| 14 tugs |"
+    assert "| 14 tugs |" in answered("How many tugs?", source)[0]
+
+
 def test_the_title_of_a_part_of_a_table_is_no_answer() -> None:
     source = "| Item | Euro |\n| --- | --- |\n| Current assets |  |\n| Cash among current assets | 40 |"
     text, _ = answered("How much are the current assets?", source)
@@ -156,6 +181,12 @@ def test_a_later_part_of_a_table_is_quoted_with_the_header_of_its_path() -> None
     assert ExtractiveGenerator().answer("How many tugs?", (part,)) == (
         "| Ship | Count |\n| --- | --- |\n| Tugs | 14 |\n\n[1]"
     )
+
+
+def test_a_later_part_of_a_table_has_no_data_for_its_header() -> None:
+    text = "| Heating | 90 | 85 |\n| Water | 12 | 14 |"
+    part = replace(hit(text), heading_path=("Flat", "Rent | 1,200 | 1,100"))
+    assert "Rent" not in ExtractiveGenerator().answer("How much is heating?", (part,))
 
 
 def test_few_words_are_supported_only_where_they_are_a_whole_line() -> None:
