@@ -7,7 +7,7 @@ from rag.extract.package import Element
 DEEPEST = 10  # levels; what is deeper is indented no further
 BREAK = "\ufdd0"  # no character: Unicode leaves it to the inside of programs
 _ITEMS = ("li", "dt", "dd")
-_PARTS = ("address", "article", "div", "p", "section")
+_PARTS = ("address", "article", "div", "p", "pre", "section")
 
 
 def nest_lists(tree: Element) -> None:

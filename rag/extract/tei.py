@@ -8,7 +8,7 @@ from rag.extract.package import Element
 from rag.extract.tables import table_text
 
 _MAX_DEPTH = 200
-_BLOCKS = ("p", "div", "section", "quote", "head", "code", "table", "th", "td", "lb")
+_BLOCKS = ("p", "div", "section", "quote", "head", "table", "th", "td", "lb")
 
 
 def blocks_of(parent: Element, depth: int = 0) -> Iterator[str]:
@@ -69,7 +69,9 @@ def _runs(item: Element) -> Iterator[str | Element]:
             yield from [part] if part.tag == "list" else _worded(_marked(part))
             text = part.tail or ""
         else:
-            text += _marked(part) + (part.tail or "")
+            # trafilatura drops the blank before some code.
+            gap = " " if part.tag == "code" and (text[-1:].isalnum() or text.endswith(":")) else ""
+            text += gap + _marked(part) + (part.tail or "")
     yield from _worded(text)
 
 

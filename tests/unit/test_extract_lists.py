@@ -95,6 +95,15 @@ def test_the_parts_of_an_item_are_not_joined(parts: str) -> None:
     assert "One Two Three: four" in article(f"<dl><dt>{parts}</dt><dd>four</dd></dl>")
 
 
+def test_code_stays_in_its_sentence_and_listings_stand_alone() -> None:
+    code = "<code>ls</code>, or <code><a href='/dir'>dir</a></code>"
+    listed = (
+        f"<ul><li>Use {code} here.<pre>ls -l</pre>then rest</li></ul><dl><dt>A</dt><dd>See {code}.</dd></dl>"
+    )
+    text = article(listed)
+    assert "- Use ls, or dir here.\n  ls -l\n  then rest" in text and "A: See ls, or dir." in text
+
+
 def test_no_item_is_lost_however_deep_it_is() -> None:
     items = [f"item{number}." for number in range(400)]
     text = article("".join(f"<ul><li>{item}" for item in items))
