@@ -17,6 +17,7 @@ _CHARS_PER_TOKEN = 8  # text that the tokenizer swallows in huge tokens still ha
 _PIECE_CHARS = 2_000
 _COUNT_UNITS = 1_000
 _HEADER_CHARS = 200
+_COLUMNS_CHARS = 400  # of a table, all names together
 _STRETCH_LIMITS = 4  # how many limits of text lie between two landmarks at the least
 _LANDMARK_EVERY = 32
 
@@ -199,10 +200,13 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _header(text: str, places: Sequence[tuple[int, int]]) -> str | None:
+    """The names of all columns, of long ones the beginning, because a later part tells its cells by them."""
     if len(places) < 2:
         return None
-    row = text[places[0][0] : min(places[0][1], places[0][0] + _HEADER_CHARS)].strip()
+    row = text[slice(*places[0])].strip()
     cells = [cell.strip() for cell in row.removeprefix("|").removesuffix("|").split("|")]
+    if len(row) > _COLUMNS_CHARS:
+        cells = [cell[: _COLUMNS_CHARS // len(cells)].strip() for cell in cells]
     return " | ".join(cells) if any(cells) else None
 
 

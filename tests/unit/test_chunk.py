@@ -113,6 +113,15 @@ def test_the_header_of_later_parts_of_a_table_keeps_its_empty_cells() -> None:
     assert set(paths(bare)) == {()}
 
 
+def test_the_header_of_a_wide_table_keeps_all_columns_by_the_beginnings_of_their_names() -> None:
+    names = [f"{'ABCDEFGHIJKLMNO'[n]} is what was spent on repairs of this harbour" for n in range(15)]
+    header, rule = f"| {' | '.join(names)} |", "| --- " * 15 + "|"
+    rows = "\n".join(f"| {' | '.join(str(1000 * n + cell) for cell in range(15))} |" for n in range(40))
+    chunks = split(markdown(f"{header}\n{rule}\n{rows}"), EMBEDDER)
+    shown = [chunk.heading_path[-1].split(" | ") for chunk in chunks if chunk.text[2:3].isdigit()]
+    assert len(shown) > 2 and all(each == [name[:26].strip() for name in names] for each in shown)
+
+
 def test_a_chunk_has_one_page_and_headings_reach_over_pages() -> None:
     document = join_pages((Page("# One\n\nFirst.", 1), Page("Second.", 2), Page("Third.", 3, "Sheet")), "T")
     chunks = split(document, EMBEDDER)
