@@ -71,9 +71,9 @@ class Comparison(Struct, frozen=True):
 
 def telling_sentences(wording: Wording, hits: Sequence[Hit]) -> list[Sentence]:
     """Of each of the best hits the sentence that says most of the question."""
-    spans = best_covered(wording, hits)
     return [
-        sentence_of(hit, hit.text[start:end]) for hit, (start, end) in zip(hits[:JUDGED], spans, strict=True)
+        sentence_of(hit, f"{best.header} {hit.text[best.start : best.end]}".strip())
+        for hit, best in zip(hits[:JUDGED], best_covered(wording, hits), strict=True)
     ]
 
 

@@ -157,15 +157,11 @@ def background_of(cosines: Iterable[float | None]) -> float | None:
     return sum(further) / len(further) if further else None
 
 
-def best_covered(wording: Wording, hits: Sequence[Hit]) -> list[tuple[int, int]]:
-    """Of each judged hit the span of the sentence that says most of the question, the first of equals."""
+def best_covered(wording: Wording, hits: Sequence[Hit]) -> list[ReadSentence]:
+    """Of each judged hit the sentence that says most of the question, the first of equals."""
     judged = hits[:JUDGED]
     words = _to_be_found(wording, " ".join(hit.text for hit in judged))
-    found: list[tuple[int, int]] = []
-    for hit in judged:
-        best, _ = max(_read(wording, hit), key=lambda read: words.held(read[1]))
-        found.append((best.start, best.end))
-    return found
+    return [max(_read(wording, hit), key=lambda read: words.held(read[1]))[0] for hit in judged]
 
 
 def _read(wording: Wording, hit: Hit) -> list[tuple[ReadSentence, Set[str]]]:

@@ -1,10 +1,11 @@
-"""What in a cell of a table is a figure, and what is the name of a column although it is a number."""
+"""What in a table is a figure, the name of a column although it is a number, or the rule below its header."""
 
 import re
 from collections.abc import Sequence
 
 _FIGURE = re.compile(r"[-+−–(]?[$€£¥]?\s?\d[\d.,'’ ]*\s?[%)€]*")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_OF_RULES = frozenset(" \t:|-")
 _COUNT = re.compile(r"\d{1,3}")
 
 
@@ -28,3 +29,8 @@ def count_up(cells: Sequence[str]) -> bool:
     numbers = [int(cell) for cell in cells]
     rises = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     return rises and (len(numbers) > 2 or numbers[0] < 2)
+
+
+def is_rule(row: str) -> bool:
+    """Whether the row is the rule that Markdown wants below a header; in linear time."""
+    return "-" in row and set(row) <= _OF_RULES

@@ -15,6 +15,8 @@ from itertools import chain, repeat
 import Stemmer
 from msgspec import Struct
 
+from rag.figures import is_rule
+
 _MAX_TERM_CHARS = 48
 _SURFACE_WEIGHT = 0.5  # measured against 1: the same on SQuAD and XQuAD, +.02 nDCG@10 on SciFact
 _UNTELLING_WEIGHT = 0.5  # README, "The lexical half"
@@ -116,11 +118,15 @@ _stemmers = threading.local()  # a stemmer must not be shared between threads
 
 
 class ReadSentence(Struct, frozen=True):
-    """Where a sentence lies in its passage, `[start, end)`, and what its words are found by (`forms_of`)."""
+    """Where a sentence lies in its passage, `[start, end)`, and what its words are found by (`forms_of`).
+
+    A row of a table is found by the words of its `header` too.
+    """
 
     start: int
     end: int
     forms: frozenset[str]
+    header: str = ""
 
 
 class AskedTerm(Struct, frozen=True):
@@ -279,9 +285,17 @@ def sentences(text: str) -> list[tuple[int, int]]:
 @lru_cache(maxsize=_KEPT_TEXTS)
 def read_sentences(passage: str, language: str) -> tuple[ReadSentence, ...]:
     """The sentences of a passage with their forms; kept, because a question looks at them twice."""
-    return tuple(
-        ReadSentence(start, end, forms_of(passage[start:end], language)) for start, end in sentences(passage)
-    )
+    found: list[ReadSentence] = []
+    header = before = ""
+    for start, end in sentences(passage):
+        text = passage[start:end]
+        if not text.startswith("|"):
+            header = ""
+        elif is_rule(text):
+            header = before
+        found.append(ReadSentence(start, end, forms_of(f"{header} {text}".strip(), language), header))
+        before = text
+    return tuple(found)
 
 
 def _words(text: str) -> list[str]:

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from rag.figures import count_up, is_figure, is_year
+from rag.figures import count_up, is_figure, is_rule, is_year
 from rag.generate.lists import KEY
 from rag.passages import Hit
 
 _CELL_END = re.compile(r"(?<!\\)\|")
-_OF_RULES = frozenset(" \t:|-")
 _FINISHED = re.compile(r"[.!?。！？]$")
 
 
@@ -34,7 +33,7 @@ def headers_of(hit: Hit, spans: Sequence[tuple[int, int]]) -> list[str | None]:
             header = f"{header}\n{text}"
             found.append(None)
         else:
-            is_data = not _is_rule(text) and _says_something(text)
+            is_data = not is_rule(text) and _says_something(text)
             found.append(header if is_data else None)
     return found
 
@@ -60,11 +59,7 @@ def cells_of(row: str) -> list[str]:
 
 
 def _is_above_rule(texts: Sequence[str], place: int) -> bool:
-    return place + 1 < len(texts) and _is_rule(texts[place + 1])
-
-
-def _is_rule(row: str) -> bool:
-    return "-" in row and set(row) <= _OF_RULES
+    return place + 1 < len(texts) and is_rule(texts[place + 1])
 
 
 def _goes_on(texts: Sequence[str], place: int) -> bool:

@@ -180,7 +180,15 @@ def test_a_text_is_found_by_all_of_its_terms_and_by_the_beginnings_of_its_words(
 def test_sentences_are_read_where_they_lie_with_their_own_forms(text: str) -> None:
     read = read_sentences(text, "english")
     assert [(each.start, each.end) for each in read] == sentences(text)
-    assert all(each.forms == forms_of(text[each.start : each.end], "english") for each in read)
+    assert all(
+        each.forms == forms_of(f"{each.header} {text[each.start : each.end]}", "english") for each in read
+    )
+
+
+def test_a_row_is_read_below_the_header_of_its_own_table() -> None:
+    table = "| Name | City |\n| --- | --- |\n| Ada | Lisbon |\n\nNames of people.\n\n| Bob | Oslo |"
+    rows = [each for each in read_sentences(table, "english") if each.forms & {"lisbon", "oslo"}]
+    assert ["city" in row.forms for row in rows] == [True, False]
 
 
 @given(text=WESTERN)
