@@ -71,8 +71,9 @@ def _goes_on(texts: Sequence[str], place: int) -> bool:
 
 def _is_data(row: str) -> bool:
     """Whether a row that stands where a header does is none: it holds figures, or a key before a value."""
-    names_columns = count_up([cell for cell in cells_of(row)[1:] if is_figure(cell)])
-    return (_holds_figures(row) and not names_columns) or cells_of(row)[0].endswith((":", "："))
+    first, *others = cells_of(row)
+    names_columns = count_up([cell for cell in others if is_figure(cell)])
+    return (_holds_figures(row) and not names_columns) or first.endswith((":", "："))
 
 
 def _holds_figures(row: str) -> bool:
@@ -84,8 +85,9 @@ def _holds_figures(row: str) -> bool:
 
 def _says_something(row: str) -> bool:
     """Whether it is more than the title of a part of its table: two cells, or a sentence."""
-    filled = [cell for cell in cells_of(row) if cell]
-    return len(filled) > 1 or len(cells_of(row)) == 1 or any(_FINISHED.search(cell) for cell in filled)
+    cells = cells_of(row)
+    filled = [cell for cell in cells if cell]
+    return len(filled) > 1 or len(cells) == 1 or any(_FINISHED.search(cell) for cell in filled)
 
 
 def _header_of_part(hit: Hit, texts: Sequence[str]) -> str:
