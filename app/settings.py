@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct, field
 
 PREFIX = "LECTERN_"
+_SHORTEST_SECRET_CHARS = 32
 
 
 class WrongSetting(Exception):
@@ -21,6 +22,8 @@ class Settings(Struct, frozen=True):
     home: Path = field(default_factory=lambda: Path.home() / ".local/share/lectern")
     host: str = "127.0.0.1"
     port: int = 8000
+    public_url: str = ""
+    secret_key: str = ""
     database_url: str = ""
     broker_url: str = ""
     files_url: str = ""
@@ -42,6 +45,12 @@ class Settings(Struct, frozen=True):
         return self.home / "postgres"
 
     @property
+    def base_url(self) -> str:
+        """The address under which clients reach the server, as far as the settings tell."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
     def files_location(self) -> str:
         """Where stored files lie: `LECTERN_FILES_URL`, or a folder under the home."""
         return self.files_url or str(self.home / "files")
@@ -61,6 +70,8 @@ _TAKES: dict[str, str] = {
     "judge": "the path of a GGUF file that exists, or an http(s)://…/v1 address",
     "score_answers": "true or false",
     "broker_url": "a URL that starts with redis://, rediss://, amqp:// or amqps://",
+    "public_url": "a URL that starts with http:// or https://",
+    "secret_key": "at least 32 characters",
 }
 _TRUTHS = {"true": True, "false": False}
 _RANGES: dict[str, tuple[int, int]] = {
@@ -74,6 +85,7 @@ _RANGES: dict[str, tuple[int, int]] = {
 _STARTS: dict[str, tuple[str, ...]] = {
     "database_url": ("postgresql://", "postgres://"),
     "broker_url": ("redis://", "rediss://", "amqp://", "amqps://"),
+    "public_url": ("http://", "https://"),
 }
 
 
@@ -110,8 +122,8 @@ def _parse(name: str, raw: str) -> object:
         raise _wrong(name, raw)
     if name in _STARTS and not raw.startswith(_STARTS[name]):
         raise _wrong(name, raw)
-    if name in _MODELS and not _MODELS[name](raw):
-        raise _wrong(name, raw)
+    if name in _CHECKS and not _CHECKS[name](raw):
+        raise _wrong(name, "*" * len(raw) if name == "secret_key" else raw)
     return raw.lower() if name == "log_level" else raw
 
 
@@ -123,7 +135,8 @@ def _names_embedder(raw: str) -> bool:
     return not raw.startswith(("/", ".", "~")) or Path(raw).expanduser().is_dir()
 
 
-_MODELS: dict[str, Callable[[str], bool]] = {
+_CHECKS: dict[str, Callable[[str], bool]] = {
+    "secret_key": lambda raw: len(raw) >= _SHORTEST_SECRET_CHARS,
     "llm": _names_llm,
     "judge": _names_llm,
     "embedding_model": _names_embedder,

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from app.domain.errors import Unavailable
 from app.queue import DramatiqQueue, JobQueue, make_broker
 from app.security.outbound import Outbound
+from app.security.signing import Signer, read_signer
 from app.settings import Settings
 from app.store.files import Files
 from app.store.pool import Pool, PoolTimeout, open_pool
@@ -30,6 +31,7 @@ class Desk(Struct, kw_only=True):
     queue: JobQueue
     files: Files
     settings: Settings
+    signer: Signer
 
 
 class House(Desk, kw_only=True):
@@ -48,7 +50,13 @@ async def open_desk(settings: Settings, database_url: str) -> Desk:
     """
     pool = await _open_pool(database_url)
     queue = DramatiqQueue(make_broker(settings, database_url))
-    return Desk(pool=pool, queue=queue, files=Files(settings.files_location), settings=settings)
+    return Desk(
+        pool=pool,
+        queue=queue,
+        files=Files(settings.files_location),
+        settings=settings,
+        signer=read_signer(settings),
+    )
 
 
 async def close_desk(desk: Desk) -> None:
@@ -90,6 +98,7 @@ async def open_house(
         queue=queue,
         files=Files(settings.files_location),
         settings=settings,
+        signer=read_signer(settings),
         engine=engine,
         outbound=Outbound(settings.outbound_allow),
     )
