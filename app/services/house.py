@@ -19,6 +19,10 @@ from rag.errors import ModelUnavailable
 # How long answers under way may still take when the server goes down.
 _LAST_ANSWERS_S = 10.0
 
+# A fetched file lies in memory until it is stored; a file that is read has a process of its own.
+_FETCHES_AT_ONCE = 4
+_READS_AT_ONCE = 4
+
 LlmUse = Literal["answers", "scores", "nothing"]
 
 log = structlog.get_logger()
@@ -35,11 +39,16 @@ class Desk(Struct, kw_only=True):
 
 
 class House(Desk, kw_only=True):
-    """The open parts of one process; `running` holds the answers under way, `switching` guards `engine`."""
+    """The open parts of one process; `running` holds the answers under way, `switching` guards `engine`.
+
+    `fetching` and `reading` bound how many attachments are fetched and read at once.
+    """
 
     engine: Engine
     outbound: Outbound
     switching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    fetching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FETCHES_AT_ONCE))
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READS_AT_ONCE))
     running: set[asyncio.Task[None]] = field(default_factory=set)
 
 

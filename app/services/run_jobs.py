@@ -15,7 +15,7 @@ from app.domain.errors import DomainError, Unavailable
 from app.domain.jobs import HEARTBEAT_S, Job, JobKind
 from app.domain.knowledge import Source
 from app.services.house import Desk, House
-from app.store import documents, exchanges, jobs, sources
+from app.store import documents, exchanges, jobs, sources, uploads
 from app.store.pool import DATABASE_ERRORS
 from app.store.rows import Connection
 from rag.errors import Unreadable
@@ -29,6 +29,7 @@ _PAUSE_S = 15
 _FORGOTTEN_ANSWER_S = 1800
 # There is a scoring job for every answer; done ones tell nothing that the scores don't.
 _KEPT_S = 3600
+_EXPIRED_AT_ONCE = 100
 
 log = structlog.get_logger()
 
@@ -70,7 +71,8 @@ async def defer_job(house: House, job_id: UUID) -> None:
 
 
 async def sweep(house: House) -> None:
-    """Sends again what was lost, gives up what killed every worker, starts due syncs; by one at a time."""
+    """Sends again what was lost, gives up what killed every worker, starts due syncs, removes what uploads
+    left behind; by one at a time."""
     async with house.pool.connection() as connection:
         if not await jobs.try_lock(connection, "lectern-sweep"):
             return
@@ -80,8 +82,10 @@ async def sweep(house: House) -> None:
         await exchanges.fail_forgotten_exchanges(connection, _FORGOTTEN_ANSWER_S)
         await _start_due_syncs(connection)
         await jobs.forget_done_jobs(connection, JobKind.SCORE_EXCHANGE, _KEPT_S)
+        expired = await uploads.delete_expired_uploads(connection, _EXPIRED_AT_ONCE)
         lost = await jobs.list_lost_jobs(connection, _RESEND_AT_ONCE)
         await jobs.mark_sent(connection, [job.id for job in lost])
+    await house.files.delete(expired)
     for job in lost:
         await house.queue.send(job)
 

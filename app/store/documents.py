@@ -75,6 +75,20 @@ async def find_document_named(connection: Connection, source_id: UUID, name: str
     return await find(connection, Document, Q["find_document_named"], {"source_id": source_id, "name": name})
 
 
+class Original(Struct, frozen=True):
+    """What a document was made of; `file_key` is the file that was handed in, if one was."""
+
+    id: UUID
+    name: str
+    media_type: str | None
+    file_key: str | None
+
+
+async def find_original(connection: Connection, document_id: UUID) -> Original | None:
+    """What the document was made of, or None when it is gone."""
+    return await find(connection, Original, Q["find_original"], {"document_id": document_id})
+
+
 class _Name(Struct, frozen=True):
     name: str
 

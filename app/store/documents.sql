@@ -31,6 +31,11 @@ SELECT id, seq, workspace_id, knowledge_base_id, source_id, category_id, name, t
        file_bytes, content_hash, indexed_hash, state, error, last_sync_at, created_at
 FROM documents WHERE source_id = %(source_id)s::uuid AND name = %(name)s::text
 
+-- name: find_original
+-- What a document was made of; a row, a text and a web page have no file that anybody handed in.
+SELECT d.id, d.name, d.media_type, CASE WHEN s.kind = 'file' THEN d.file_key END AS file_key
+FROM documents AS d JOIN sources AS s ON s.id = d.source_id WHERE d.id = %(document_id)s::uuid
+
 -- name: find_names_taken
 -- Which of these names a source has already, those of the named documents aside.
 SELECT name FROM documents

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,9 +32,9 @@ class Files:
         self._fs, root = fsspec.core.url_to_fs(location)
         self._root = str(root).rstrip("/")
 
-    async def keep(self, file: IO[bytes], suffix: str = "") -> StoredFile:
-        """The stored copy of an open file, read in blocks."""
-        return await asyncio.to_thread(self._keep, file, suffix)
+    async def keep(self, file: IO[bytes], suffix: str = "", *, most_bytes: int = sys.maxsize) -> StoredFile:
+        """The stored copy of an open file, read in blocks, as far as `most_bytes`."""
+        return await asyncio.to_thread(self._keep, file, suffix, most_bytes)
 
     async def delete(self, keys: list[str]) -> None:
         """Removes these files; those that are gone already are fine."""
@@ -53,13 +54,32 @@ class Files:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    def _keep(self, file: IO[bytes], suffix: str) -> StoredFile:
+    async def size(self, key: str) -> int:
+        """How many bytes a stored file has.
+
+        Raises: FileNotFoundError when it is gone.
+        """
+        return int(await asyncio.to_thread(self._fs.size, f"{self._root}/{key}"))
+
+    async def blocks(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes of a stored file, block by block.
+
+        Raises: FileNotFoundError when it is gone.
+        """
+        file = await asyncio.to_thread(self._fs.open, f"{self._root}/{key}", "rb")
+        try:
+            while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
+                yield block
+        finally:
+            await asyncio.to_thread(file.close)
+
+    def _keep(self, file: IO[bytes], suffix: str, most_bytes: int) -> StoredFile:
         name = uuid4().hex
         key = f"{name[:2]}/{name}{suffix}"
         digest, size = hashlib.sha256(), 0
         self._fs.makedirs(f"{self._root}/{name[:2]}", exist_ok=True)
         with self._fs.open(f"{self._root}/{key}", "wb") as target:
-            while block := file.read(_BLOCK_BYTES):
+            while block := file.read(min(_BLOCK_BYTES, most_bytes - size)):
                 digest.update(block)
                 size += len(block)
                 target.write(block)
