@@ -1,12 +1,11 @@
 """The one way out: an HTTP client that can't be led to private addresses and takes a bounded amount."""
 
 import asyncio
-import re
 import socket
 import ssl
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import ip_address
 from types import TracebackType
@@ -17,21 +16,26 @@ import httpcore
 import httpx
 from msgspec import Struct
 
-from app.domain.errors import Invalid, TooLarge, Unavailable
+from app.domain.errors import Invalid, Unavailable
 from app.security.addresses import Address, AllowList, read_host
+from app.security.bodies import read_body
+from app.security.urls import odd_host, read_url, shown_url
 
 ROBOT_NAME = "LecternBot"
 MAX_REDIRECTS = 5
 
 _USER_AGENT = f"{ROBOT_NAME}/1.0"
 _MOST_BYTES = 16 * 1024 * 1024
-_MOST_URL_CHARS = 4096
 _CONNECT_TIMEOUT_S = 10
+_POST_CONNECT_TIMEOUT_S = 5
+_POST_TIMEOUT_S = 15
+# The rest of a short answer is read, so that its connection can be used again.
+_MOST_REST_BYTES = 64 * 1024
+_REST_TIMEOUT_S = 2
 _MOST_ADDRESSES = 4
 _LOOK_UPS_AT_ONCE = 8
 _MOST_CONNECTIONS = 64
 _KEEP_ALIVE_S = 5
-_UNPRINTABLE = re.compile(r"[^\x21-\x7e\u00a1-\ud7ff\ue000-\U0010ffff]")
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 _TRANSPORT_ERRORS = (
@@ -86,7 +90,7 @@ class SystemResolver:
 
 
 class Outbound:
-    """Fetches web pages; private addresses only as far as `allow` opens them.
+    """Fetches web pages and posts to receivers; private addresses only as far as `allow` opens them.
 
     Connections are pooled and therefore belong to one event loop. `resolve` and `tls` are for tests and
     private authorities (`SSL_CERT_FILE` works too). Proxies of the environment are not used: a proxy would
@@ -153,19 +157,47 @@ class Outbound:
             async with asyncio.timeout(timeout_s):
                 return await self._follow(url, _Terms(max_bytes, media_types, may_follow))
         except TimeoutError:
-            reason = f"{_shown(url)} was not read within {timeout_s:g} seconds; try again later."
+            reason = f"{shown_url(url)} was not read within {timeout_s:g} seconds; try again later."
             raise Unavailable(reason) from None
         except _TRANSPORT_ERRORS as error:
-            raise Unavailable(f"{_shown(url)} can't be reached: {_cause(error)}.") from error
+            raise Unavailable(f"{shown_url(url)} can't be reached: {_cause(error)}.") from error
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float = _POST_TIMEOUT_S
+    ) -> int:
+        """The status that a POST is answered with; redirects are not followed, and what is said is not kept.
+
+        Raises: Invalid for an address that may not be reached, Unavailable.
+        """
+        here = read_url(url)
+        request = self._client.build_request(
+            "POST",
+            here,
+            content=body,
+            headers={"Accept": "*/*", **headers},
+            timeout=httpx.Timeout(None, connect=_POST_CONNECT_TIMEOUT_S),
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._client.send(request, stream=True)
+        except TimeoutError:
+            raise Unavailable(f"{here.host} did not answer within {timeout_s:g} seconds.") from None
+        except _TRANSPORT_ERRORS as error:
+            # The host alone: the path of a receiver's address is often its secret, and errors are logged.
+            raise Unavailable(f"{here.host} can't be reached: {_cause(error)}.") from error
+        await _hang_up(response)
+        return response.status_code
 
     async def _follow(self, url: str, terms: _Terms) -> Fetched:
-        here = _read_url(url)
+        here = read_url(url)
         for _ in range(MAX_REDIRECTS + 1):
             answer = await self._hop(url, here, terms)
             if isinstance(answer, Fetched):
                 return answer
             here = answer
-        raise Unavailable(f"{_shown(url)} redirects more than {MAX_REDIRECTS} times; give the final address.")
+        raise Unavailable(
+            f"{shown_url(url)} redirects more than {MAX_REDIRECTS} times; give the final address."
+        )
 
     async def _hop(self, url: str, here: httpx.URL, terms: _Terms) -> Fetched | httpx.URL:
         slot = self._slots.get(here.host)
@@ -179,7 +211,7 @@ class Outbound:
                 if terms.may_follow(str(target)):
                     return target
                 unwanted = True
-            body = b"" if unwanted else await _read_body(response, terms.max_bytes)
+            body = b"" if unwanted else await read_body(response, terms.max_bytes)
             return Fetched(url, str(here), response.status_code, content_type, dict(response.headers), body)
 
 
@@ -262,7 +294,7 @@ class _Guard(httpcore.AsyncNetworkBackend):
     async def _permitted(self, host: str, port: int) -> list[Address]:
         known = read_host(host)
         if known is None:
-            raise _odd_host()
+            raise odd_host()
         found = await self._look_up(known, port) if isinstance(known, str) else [known]
         permitted = [address for address in found if self._allow.admits(known, port, address)]
         if found and not permitted:
@@ -285,92 +317,26 @@ def _look_up(host: str, port: int) -> list[Any]:
     return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-def _read_url(url: str) -> httpx.URL:
-    if len(url) > _MOST_URL_CHARS or _UNPRINTABLE.search(url):
-        raise Invalid("The address is too long or holds spaces or control characters.", "url")
-    try:
-        read = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):
-        raise Invalid(f"{_shown(url)} is not a web address.", "url") from None
-    if read.scheme not in ("http", "https") or not read.host:
-        raise Invalid(f"{_shown(url)} is not a web address; it starts with http:// or https://.", "url")
-    if read.port is not None and not 0 < read.port < 65536:
-        raise Invalid("The port of the address is not a number from 1 to 65535.", "url")
-    if read.userinfo:
-        raise Invalid("The address holds a user name or password; these are not sent.", "url")
-    if read_host(read.raw_host.decode("ascii")) is None:
-        raise _odd_host()
-    return read.copy_with(fragment=None)
-
-
-def _odd_host() -> Invalid:
-    return Invalid("The host is written in an unusual form; give its name or plain address.", "url")
-
-
 def _redirect_target(here: httpx.URL, location: str) -> httpx.URL:
     try:
         target = str(here.join(location))
     except (httpx.InvalidURL, ValueError):
-        raise Unavailable(f"{_shown(str(here))} redirects to something that is no web address.") from None
-    return _read_url(target)
+        raise Unavailable(f"{shown_url(str(here))} redirects to something that is no web address.") from None
+    return read_url(target)
 
 
-async def _read_body(response: httpx.Response, max_bytes: int) -> bytes:
-    unpacker = _unpacker(response.headers.get("content-encoding", ""), max_bytes)
-    received, body = 0, bytearray()
-    # Raw: httpx unpacks a whole piece before anyone can count it.
-    async for piece in response.aiter_raw():
-        received += len(piece)
-        body += unpacker.feed(piece)
-        if max(received, len(body)) > max_bytes:
-            raise TooLarge(
-                f"{_shown(str(response.url))} is larger than {max_bytes:,} bytes, so it was not read."
-            )
-    if received:
-        unpacker.finish()
-    return bytes(body)
-
-
-class _Plain:
-    """A body as it comes; the protocol itself notices a cut."""
-
-    def feed(self, piece: bytes) -> bytes:
-        return piece
-
-    def finish(self) -> None:
-        pass
-
-
-class _Gunzip:
-    """A gzip body, unpacked at most a step past `max_bytes` however small it came."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        self._step_bytes = max_bytes + 1
-
-    def feed(self, piece: bytes) -> bytes:
-        try:
-            return self._inflate.decompress(piece, self._step_bytes)
-        except zlib.error:
-            raise _damaged() from None
-
-    def finish(self) -> None:
-        if not self._inflate.eof:
-            raise _damaged()
-
-
-def _unpacker(encoding: str, max_bytes: int) -> _Plain | _Gunzip:
-    match encoding.strip().lower():
-        case "" | "identity":
-            return _Plain()
-        case "gzip" | "x-gzip":
-            return _Gunzip(max_bytes)
-    # Nested encodings ("gzip, gzip") end here too: they multiply what a small answer unpacks to.
-    raise Unavailable("The site answers in an encoding that it was not asked for, so the page can't be read.")
-
-
-def _damaged() -> Unavailable:
-    return Unavailable("The site's compressed answer is damaged, so the page can't be read.")
+async def _hang_up(response: httpx.Response) -> None:
+    """Ends a response whose status is all that is wanted."""
+    received = 0
+    try:
+        with suppress(TimeoutError, *_TRANSPORT_ERRORS):
+            async with asyncio.timeout(_REST_TIMEOUT_S):
+                async for piece in response.aiter_raw():
+                    received += len(piece)
+                    if received > _MOST_REST_BYTES:
+                        break
+    finally:
+        await response.aclose()
 
 
 def _cause(error: Exception) -> str:
@@ -379,8 +345,3 @@ def _cause(error: Exception) -> str:
         return "its certificate is not valid"
     words = str(error).strip().rstrip(".")
     return words if 0 < len(words) <= 120 else "the connection failed"
-
-
-def _shown(url: str) -> str:
-    clean = _UNPRINTABLE.sub("", url)
-    return clean if len(clean) <= 200 else clean[:200] + "…"

@@ -1,9 +1,17 @@
 """A scripted site on a loopback port, for tests of what goes out."""
 
 import asyncio
+import datetime
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 Answer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 
@@ -13,7 +21,9 @@ class Site:
 
     def __init__(self) -> None:
         self.port = 0
+        self.connections = 0
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []
 
 
 @asynccontextmanager
@@ -25,9 +35,12 @@ async def site(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterat
         task = asyncio.current_task()
         assert task is not None
         serving.add(task)
+        state.connections += 1
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 state.requests.append(head.decode())
+                if length := re.search(rb"(?i)\r\ncontent-length: (\d+)", head):
+                    state.bodies.append(await reader.readexactly(int(length[1])))
                 await answer(head.split()[1].decode(), writer)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
@@ -68,3 +81,29 @@ def names(**known: Sequence[str]) -> Callable[[str, int], Awaitable[Sequence[str
         return known[host.replace(".", "_")]
 
     return resolve
+
+
+def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's and a trusting client's TLS context for one name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = built.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "both.pem").write_bytes(pem)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(folder / "both.pem")
+    return server, ssl.create_default_context(cafile=str(folder / "both.pem"))

@@ -1,19 +1,13 @@
 """The outbound client towards honest servers: types, statuses, cookies, proxies, shares, names over TLS."""
 
 import asyncio
-import datetime
-import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from app.domain.errors import Unavailable
 from app.security.outbound import Outbound
-from tests.unit.loopback import always, names, response, site
+from tests.unit.loopback import always, certificate, names, response, site
 
 
 async def test_a_type_that_is_not_wanted_is_not_read() -> None:
@@ -69,32 +63,6 @@ async def test_one_host_is_not_asked_by_more_than_its_share_at_once() -> None:
         await asyncio.gather(*asked)
     assert most == 2
     assert len(outbound._slots) == 0
-
-
-def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's and a trusting client's TLS context for one name."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = built.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "both.pem").write_bytes(pem)
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(folder / "both.pem")
-    return server, ssl.create_default_context(cafile=str(folder / "both.pem"))
 
 
 async def test_over_tls_the_name_is_verified_although_the_address_is_pinned(tmp_path: Path) -> None:
