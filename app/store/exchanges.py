@@ -14,6 +14,8 @@ from rag.sqlfile import queries_beside
 
 Q = queries_beside(__file__)
 
+_HIT_COLUMNS = ("document_id", "chunk_id", "score", "dense_rank", "lexical_rank")
+
 
 class Outcome(Struct, frozen=True):
     """How an answer ended."""
@@ -81,8 +83,8 @@ async def list_citations(connection: Connection, message_ids: list[UUID]) -> dic
 async def insert_hits(
     connection: Connection, workspace_id: UUID, exchange_id: UUID, hits: tuple[Hit, ...]
 ) -> None:
-    """Stores what was retrieved, best first."""
+    """Stores what was retrieved, best first, and counts it for each chunk."""
+    columns = {f"{name}s": [getattr(hit, name) for hit in hits] for name in _HIT_COLUMNS}
     keys = {"workspace_id": workspace_id, "exchange_id": exchange_id}
-    rows = [asdict(hit) | keys | {"rank": rank} for rank, hit in enumerate(hits, start=1)]
-    async with connection.cursor() as cursor:
-        await cursor.executemany(Q["insert_hit"], rows)
+    await connection.execute(Q["insert_hits"], columns | keys)
+    await connection.execute(Q["count_hits"], {"chunk_ids": columns["chunk_ids"]})

@@ -38,8 +38,22 @@ VALUES (%(message_id)s::uuid, %(number)s::int, %(workspace_id)s::uuid, %(documen
 SELECT message_id, number, document_id, chunk_id, title, url, page, start_chars AS start, end_chars AS "end", excerpt, score
 FROM citations WHERE message_id = ANY(%(message_ids)s::uuid[]) ORDER BY message_id, number
 
--- name: insert_hit
--- What was retrieved for a question, and its place in each list.
+-- name: insert_hits
+-- What was retrieved for a question, best first, and its place in each list.
 INSERT INTO hits (exchange_id, rank, workspace_id, document_id, chunk_id, score, dense_rank, lexical_rank)
-VALUES (%(exchange_id)s::uuid, %(rank)s::int, %(workspace_id)s::uuid, %(document_id)s::uuid, %(chunk_id)s::bigint,
-        %(score)s::double precision, %(dense_rank)s::int, %(lexical_rank)s::int)
+SELECT %(exchange_id)s::uuid, hit.rank, %(workspace_id)s::uuid, hit.document_id, hit.chunk_id, hit.score,
+       hit.dense_rank, hit.lexical_rank
+FROM unnest(%(document_ids)s::uuid[], %(chunk_ids)s::bigint[], %(scores)s::double precision[], %(dense_ranks)s::int[],
+            %(lexical_ranks)s::int[])
+    WITH ORDINALITY AS hit (document_id, chunk_id, score, dense_rank, lexical_rank, rank)
+
+-- name: count_hits
+-- One more retrieval of each chunk, in the order of their ids, so that no two answers wait for each other; a chunk
+-- that is being deleted is left out.
+WITH held AS MATERIALIZED (
+    SELECT id FROM chunks WHERE id = ANY(%(chunk_ids)s::bigint[]) ORDER BY id FOR KEY SHARE SKIP LOCKED
+)
+INSERT INTO chunk_hits AS kept (chunk_id, hits_count)
+SELECT held.id, count(*) FROM held JOIN unnest(%(chunk_ids)s::bigint[]) AS hit (id) USING (id)
+GROUP BY held.id ORDER BY held.id
+ON CONFLICT (chunk_id) DO UPDATE SET hits_count = kept.hits_count + EXCLUDED.hits_count
