@@ -18,6 +18,25 @@ class JobKind(StrEnum):
     SCORE_EXCHANGE = "score_exchange"
 
 
+class Patience(Struct, frozen=True):
+    """How long a kind's job waits after each failed attempt but the last; how long it is kept when done."""
+
+    pauses_s: tuple[int, ...] = (15, 30)
+    kept_s: int | None = None
+
+    @property
+    def max_attempts(self) -> int:
+        """How often it is tried."""
+        return len(self.pauses_s) + 1
+
+
+# There is a scoring job for every answer; done ones tell nothing that the scores don't.
+PATIENCE = {
+    JobKind.SYNC_SOURCE: Patience(),
+    JobKind.SCORE_EXCHANGE: Patience(kept_s=3600),
+}
+
+
 class JobState(StrEnum):
     """How far it is."""
 
@@ -45,3 +64,13 @@ class Job(Struct, frozen=True):
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+
+
+def pause_s(job: Job) -> int:
+    """How long the job waits after this attempt.
+
+    Its id adds up to a quarter: what failed together does not come back together.
+    """
+    pauses = PATIENCE[job.kind].pauses_s
+    pause = pauses[min(job.attempts, len(pauses)) - 1]
+    return pause + pause * (job.id.int % 256) // 1024

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import structlog
 
-from app.domain.errors import DomainError, Unavailable
-from app.domain.jobs import HEARTBEAT_S, Job, JobKind
+from app.domain.errors import Busy, DomainError, Unavailable
+from app.domain.jobs import HEARTBEAT_S, PATIENCE, Job, JobKind, pause_s
 from app.domain.knowledge import Source
 from app.services.house import Desk, House
 from app.store import documents, exchanges, jobs, sources, uploads
@@ -22,13 +22,11 @@ from rag.errors import Unreadable
 
 Work = Callable[[House, Job], Awaitable[dict[str, object]]]
 
+# Of each kind: many of one kind must not keep another waiting.
 _RESEND_AT_ONCE = 100
 _DUE_AT_ONCE = 100
-_PAUSE_S = 15
 # Longer than any answer takes: what is still running then belonged to a server that died.
 _FORGOTTEN_ANSWER_S = 1800
-# There is a scoring job for every answer; done ones tell nothing that the scores don't.
-_KEPT_S = 3600
 _EXPIRED_AT_ONCE = 100
 
 log = structlog.get_logger()
@@ -54,7 +52,11 @@ async def run_job(house: House, job_id: UUID, work: Work) -> None:
         await _finish(house, job, await task)
     except asyncio.CancelledError:
         await asyncio.shield(_release(house, job))
+        log.info("job handed back: the worker goes down", job=str(job.id))
         raise
+    except Busy as error:
+        # It waits for other work, which is no fault of its own.
+        await _release(house, job, error.retry_after_s)
     except Exception as error:  # noqa: BLE001
         # The top of every actor: the row keeps the reason and decides whether to try again.
         await _fail(house, job, error)
@@ -81,9 +83,9 @@ async def sweep(house: House) -> None:
             await _mark_subject_failed(connection, job)
         await exchanges.fail_forgotten_exchanges(connection, _FORGOTTEN_ANSWER_S)
         await _start_due_syncs(connection)
-        await jobs.forget_done_jobs(connection, JobKind.SCORE_EXCHANGE, _KEPT_S)
+        await _forget(connection)
         expired = await uploads.delete_expired_uploads(connection, _EXPIRED_AT_ONCE)
-        lost = await jobs.list_lost_jobs(connection, _RESEND_AT_ONCE)
+        lost = await _list_lost(connection)
         await jobs.mark_sent(connection, [job.id for job in lost])
     await house.files.delete(expired)
     for job in lost:
@@ -96,6 +98,16 @@ async def open_sync_job(connection: Connection, source: Source) -> Job | None:
     if job is not None:
         await sources.mark_queued(connection, source.id)
     return job
+
+
+async def _forget(connection: Connection) -> None:
+    for kind, patience in PATIENCE.items():
+        if patience.kept_s is not None:
+            await jobs.forget_done_jobs(connection, kind, patience.kept_s)
+
+
+async def _list_lost(connection: Connection) -> list[Job]:
+    return [job for kind in JobKind for job in await jobs.list_lost_jobs(connection, kind, _RESEND_AT_ONCE)]
 
 
 async def _start_due_syncs(connection: Connection) -> None:
@@ -132,17 +144,18 @@ async def _fail(house: House, job: Job, error: Exception) -> None:
     lasting = isinstance(error, DomainError | Unreadable) and not isinstance(error, Unavailable)
     reason = str(error) or type(error).__name__
     async with house.pool.connection() as connection:
-        ended = await jobs.fail_job(connection, job, reason, None if lasting else _PAUSE_S * job.attempts)
+        ended = await jobs.fail_job(connection, job, reason, None if lasting else pause_s(job))
         if ended is not None and ended.finished_at is not None:
             await _mark_subject_failed(connection, ended)
     again = ended is not None and ended.finished_at is None
-    log.warning("job failed", job=str(job.id), cause=reason, tried_again=again, exc_info=not lasting)
+    # Where the error is one of ours, its sentence says all.
+    unexpected = not isinstance(error, DomainError | Unreadable)
+    log.warning("job failed", job=str(job.id), cause=reason, tried_again=again, exc_info=unexpected)
 
 
-async def _release(house: House, job: Job) -> None:
+async def _release(house: House, job: Job, pause_s: int = 0) -> None:
     async with house.pool.connection() as connection:
-        await jobs.release_job(connection, job)
-    log.info("job handed back: the worker goes down", job=str(job.id))
+        await jobs.release_job(connection, job, pause_s)
 
 
 async def _mark_subject_failed(connection: Connection, job: Job) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg.types.json import Jsonb
 
-from app.domain.jobs import LEASE_S, RESEND_AFTER_S, Job, JobKind
+from app.domain.jobs import LEASE_S, PATIENCE, RESEND_AFTER_S, Job, JobKind
 from app.store.rows import Connection, change, fetch, find, get, value
 from rag.sqlfile import queries_beside
 
@@ -16,7 +16,12 @@ async def insert_job(
     connection: Connection, workspace_id: UUID, kind: JobKind, subject_id: UUID
 ) -> Job | None:
     """The new job, or None when the same work is open already."""
-    parameters = {"workspace_id": workspace_id, "kind": kind, "subject_id": subject_id}
+    parameters = {
+        "workspace_id": workspace_id,
+        "kind": kind,
+        "subject_id": subject_id,
+        "max_attempts": PATIENCE[kind].max_attempts,
+    }
     return await find(connection, Job, Q["insert_job"], parameters)
 
 
@@ -70,9 +75,10 @@ async def fail_job(connection: Connection, job: Job, error: str, pause_s: int | 
     return await find(connection, Job, Q["fail_job"], parameters)
 
 
-async def release_job(connection: Connection, job: Job) -> None:
+async def release_job(connection: Connection, job: Job, pause_s: int = 0) -> None:
     """Hands the job back as if it had not been started."""
-    await change(connection, Q["release_job"], {"job_id": job.id, "lease_token": job.lease_token})
+    parameters = {"job_id": job.id, "lease_token": job.lease_token, "pause_s": pause_s}
+    await change(connection, Q["release_job"], parameters)
 
 
 async def defer_job(connection: Connection, job_id: UUID) -> None:
@@ -80,9 +86,9 @@ async def defer_job(connection: Connection, job_id: UUID) -> None:
     await change(connection, Q["defer_job"], {"job_id": job_id})
 
 
-async def list_lost_jobs(connection: Connection, limit: int) -> tuple[Job, ...]:
-    """Jobs that need another message."""
-    parameters = {"resend_after_s": RESEND_AFTER_S, "limit": limit}
+async def list_lost_jobs(connection: Connection, kind: JobKind, limit: int) -> tuple[Job, ...]:
+    """Jobs of the kind that need another message."""
+    parameters = {"kind": kind, "resend_after_s": RESEND_AFTER_S, "limit": limit}
     return await fetch(connection, Job, Q["list_lost_jobs"], parameters)
 
 

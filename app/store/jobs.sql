@@ -1,7 +1,7 @@
 -- name: insert_job
 -- New work, unless the same is open already.
-INSERT INTO jobs (workspace_id, kind, subject_id)
-VALUES (%(workspace_id)s::uuid, %(kind)s::text, %(subject_id)s::uuid)
+INSERT INTO jobs (workspace_id, kind, subject_id, max_attempts)
+VALUES (%(workspace_id)s::uuid, %(kind)s::text, %(subject_id)s::uuid, %(max_attempts)s::int)
 ON CONFLICT (kind, subject_id) WHERE state IN ('queued', 'running') DO NOTHING
 RETURNING id, seq, workspace_id, kind, subject_id, state, attempts, max_attempts, lease_token, progress_done,
           progress_total, result, error, created_at, finished_at
@@ -59,9 +59,10 @@ RETURNING id, seq, workspace_id, kind, subject_id, state, attempts, max_attempts
           progress_total, result, error, created_at, finished_at
 
 -- name: release_job
--- Hands a job back untouched, because its worker is going down.
+-- Hands a job back as if it had not been started, for now or for a while.
 UPDATE jobs
-SET state = 'queued', attempts = attempts - 1, lease_token = NULL, lease_until = NULL, sent_at = NULL
+SET state = 'queued', attempts = attempts - 1, lease_token = NULL, lease_until = NULL, sent_at = NULL,
+    run_after = now() + %(pause_s)s::int * interval '1 second'
 WHERE id = %(job_id)s::uuid AND lease_token = %(lease_token)s::uuid AND state = 'running'
 
 -- name: defer_job
@@ -69,14 +70,16 @@ WHERE id = %(job_id)s::uuid AND lease_token = %(lease_token)s::uuid AND state = 
 UPDATE jobs SET sent_at = NULL WHERE id = %(job_id)s::uuid AND state = 'queued'
 
 -- name: list_lost_jobs
--- Jobs that no worker will pick up by itself: their message was never sent or is long gone, or their worker died.
+-- Jobs of a kind that no worker will pick up by itself: their message was never sent or is long gone, or their
+-- worker died. Who waits longest comes first.
 SELECT id, seq, workspace_id, kind, subject_id, state, attempts, max_attempts, lease_token, progress_done,
        progress_total, result, error, created_at, finished_at
 FROM jobs
-WHERE (state = 'queued' AND run_after <= now()
-       AND (sent_at IS NULL OR sent_at < now() - %(resend_after_s)s::int * interval '1 second'))
-   OR (state = 'running' AND lease_until < now() AND attempts < max_attempts)
-ORDER BY seq LIMIT %(limit)s::int
+WHERE kind = %(kind)s::text
+  AND ((state = 'queued' AND run_after <= now()
+        AND (sent_at IS NULL OR sent_at < now() - %(resend_after_s)s::int * interval '1 second'))
+       OR (state = 'running' AND lease_until < now() AND attempts < max_attempts))
+ORDER BY run_after, seq LIMIT %(limit)s::int
 
 -- name: fail_worn_out_jobs
 -- Jobs whose every attempt ended with a dead worker.

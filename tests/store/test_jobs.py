@@ -1,12 +1,15 @@
 """Jobs as rows: one worker at a time, nothing lost, every bad end with its reason."""
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.domain.errors import Invalid
-from app.domain.jobs import Job, JobState
+from app.domain.errors import Busy, Invalid
+from app.domain.jobs import PATIENCE, Job, JobKind, JobState, pause_s
 from app.domain.knowledge import SourceKind, SyncState
 from app.services.house import House
 from app.services.identify import Visit
@@ -134,6 +137,53 @@ async def test_an_accident_is_tried_again_later(house: House, queue: HeldQueue, 
     assert (waiting.state, waiting.error) == (JobState.QUEUED, "disk went away")
     await run_job(house, job.id, nothing)
     assert (await look(house, job)).state is JobState.QUEUED, "its pause is not over"
+
+
+async def test_work_that_has_to_wait_is_put_back_and_costs_no_attempt(house: House, job: Job) -> None:
+    async def work(house: House, job: Job) -> dict[str, object]:
+        raise Busy("Others first.", retry_after_s=5)
+
+    await run_job(house, job.id, work)
+    waiting = await look(house, job)
+    assert (waiting.state, waiting.attempts, waiting.error) == (JobState.QUEUED, 0, None)
+    await run_job(house, job.id, nothing)
+    assert (await look(house, job)).state is JobState.QUEUED, "not before its pause is over"
+
+
+@given(kind=st.sampled_from(JobKind), job_id=st.uuids(version=4), attempts=st.integers(1, 9))
+def test_a_pause_is_that_of_the_attempt_and_up_to_a_quarter_more(
+    kind: JobKind, job_id: UUID, attempts: int
+) -> None:
+    now = datetime.now(UTC)
+    held = (JobState.RUNNING, attempts, PATIENCE[kind].max_attempts, uuid4(), 0, 0, None, None, now, None)
+    planned = PATIENCE[kind].pauses_s
+    least = planned[attempts - 1] if attempts <= len(planned) else planned[-1]
+    assert least <= pause_s(Job(job_id, 1, uuid4(), kind, uuid4(), *held)) <= least * 1.25
+
+
+async def test_many_lost_jobs_of_one_kind_keep_no_other_kind_waiting(
+    house: House, queue: HeldQueue, job: Job
+) -> None:
+    async with house.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO jobs (workspace_id, kind, subject_id, run_after) SELECT %s, %s, gen_random_uuid(),"
+            " now() - interval '1 hour' FROM generate_series(1, 300)",
+            (job.workspace_id, JobKind.SCORE_EXCHANGE.value),
+        )
+    await sweep(house)
+    assert job.id in {sent.id for sent in queue.jobs}
+
+
+async def test_of_lost_jobs_who_waits_longest_is_sent_first(house: House, visit: Visit) -> None:
+    async with house.pool.connection() as connection:
+        for minutes in (3, 9, 6):
+            await connection.execute(
+                "INSERT INTO jobs (workspace_id, kind, subject_id, run_after) VALUES"
+                " (%s, %s, gen_random_uuid(), now() - %s * interval '1 minute')",
+                (visit.assistant.workspace_id, JobKind.SCORE_EXCHANGE.value, minutes),
+            )
+        lost = await jobs.list_lost_jobs(connection, JobKind.SCORE_EXCHANGE, 10)
+    assert [one.seq - lost[0].seq for one in lost] == [0, 1, -1]
 
 
 async def test_a_worker_that_goes_down_hands_its_job_back_untouched(house: House, job: Job) -> None:
