@@ -58,6 +58,7 @@ async def take(house: House, visit: Visit, *offered: Offered) -> list[UUID]:
         (b"<?xml version='1.0'?><svg xmlns=''/>", "x", None, "image"),
         (PNG, "smile.webp", "sticker", "sticker"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_the_content_tells_what_a_file_is_unless_the_client_does(
     house: House, visit: Visit, data: bytes, name: str, said: str | None, kind: str
