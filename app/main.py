@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components
 
-from app.api import channel
+from app.api import channel, maiagent
 from app.api.health import health_router
 from app.api.openapi import OfflinePage, describe_bodies
 from app.domain.errors import DomainError
@@ -40,7 +40,7 @@ def create_app(settings: Settings, *, house: House) -> Litestar:
     limits = RateLimiter(settings.rate_limit_per_minute)
     body_bytes = upload_body_bytes(settings.max_upload_mb)
     application = Litestar(
-        route_handlers=[channel.channel_router(body_bytes), health_router()],
+        route_handlers=[channel.channel_router(body_bytes), *maiagent.maiagent_routers(), health_router()],
         dependencies={
             "house": Provide(lambda: house, sync_to_thread=False),
             "limits": Provide(lambda: limits, sync_to_thread=False),
@@ -63,6 +63,8 @@ def _render_unrouted(request: Request[Any, Any, Any], error: Exception) -> Respo
     """What no door's route answers: in the shape of the door whose address it would be."""
     if request.scope["path"].startswith(channel.PREFIX):
         return channel.render(request, error)
+    if request.scope["path"].startswith(maiagent.PREFIXES):
+        return maiagent.render(request, error)
     if isinstance(error, HTTPException) and error.status_code < 500:
         return Response({"detail": error.detail}, status_code=error.status_code, headers=error.headers)
     return Response({"detail": "A server error occurred."}, status_code=500)
@@ -73,7 +75,7 @@ def _describe() -> OpenAPIConfig:
         title="Lectern",
         version=VERSION,
         description="Assistants that answer from your own documents and cite them.",
-        components=Components(security_schemes={**channel.security_schemes()}),
+        components=Components(security_schemes={**channel.security_schemes(), **maiagent.security_schemes()}),
         render_plugins=[OfflinePage()],
         use_handler_docstrings=True,
     )

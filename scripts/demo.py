@@ -16,7 +16,8 @@ from rich.rule import Rule
 
 from app.cli.documents import Order, add_items, show_answer
 from app.cli.options import open_house_of, settings_with
-from app.services.answer import Ask, answer, fold
+from app.services.accept_question import Ask
+from app.services.answer import answer, fold
 from app.services.house import House
 from app.services.identify import visit_assistant
 from app.services.manage_assistants import create_assistant

@@ -122,7 +122,8 @@ async def _ask(settings: Settings, assistant_id: UUID, question: str) -> "Finish
 
 
 async def _answered(settings: Settings, assistant_id: UUID, question: str) -> "Finished":
-    from app.services.answer import Ask, answer, fold
+    from app.services.accept_question import Ask
+    from app.services.answer import answer, fold
     from app.services.identify import visit_assistant
 
     async with open_house_of(settings) as house:

@@ -30,6 +30,19 @@ class Channel(Struct, frozen=True):
     created_at: datetime
 
 
+class Inbox(Struct, frozen=True):
+    """A channel as an inbox: whose it is, and how many of its conversations hold something unread."""
+
+    id: UUID
+    seq: int
+    kind: ChannelKind
+    name: str
+    created_at: datetime
+    assistant_id: UUID
+    assistant_name: str
+    unread_count: int
+
+
 class QuotaKind(StrEnum):
     """What a quota counts."""
 

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
+from app.domain.contacts import Sender
 from rag.passages import Citation
 
 
@@ -33,8 +35,16 @@ class Conversation(Struct, frozen=True):
     created_at: datetime
 
 
+TEXT = "text"
+"""The kind of a message that has no other."""
+
+
 class Message(Struct, frozen=True):
-    """One utterance; `number` counts from 1 in its conversation, `citations` is what its marks point to."""
+    """One utterance; `number` counts from 1 in its conversation, `citations` is what its marks point to.
+
+    `sender` is the contact who said it, None where that is the assistant or nobody we know. What a client
+    sent along stays with it: `payload`, `metadata`, `canvas`, and a `kind` of its own.
+    """
 
     id: UUID
     seq: int
@@ -44,3 +54,8 @@ class Message(Struct, frozen=True):
     content: str
     created_at: datetime
     citations: tuple[Citation, ...] = ()
+    kind: str = TEXT
+    payload: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    canvas: dict[str, Any] | None = None
+    sender: Sender | None = None

@@ -13,6 +13,10 @@ class NotFound(DomainError):
     """The thing does not exist, or belongs to another workspace."""
 
 
+class NoSuchPage(DomainError):
+    """A page number or cursor that leads nowhere in the list that is there."""
+
+
 class Unauthorized(DomainError):
     """No credentials, or none that we know."""
 

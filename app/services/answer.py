@@ -1,13 +1,14 @@
-"""Answers: a question is stored, answered in a task of its own, and stored again with its citations.
+"""Answers: an accepted question is answered in a task of its own, and the answer stored with its citations.
 
 The task belongs to the server: whoever stops listening to its events does not stop it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from msgspec import Struct
@@ -15,9 +16,10 @@ from msgspec.structs import asdict, replace
 
 from app.domain.channels import QuotaKind
 from app.domain.conversations import Message, Role
-from app.domain.errors import Busy, Exhausted, NotFound, Unavailable
-from app.domain.exchanges import Exchange, ExchangeState
+from app.domain.errors import Busy, Unavailable
+from app.domain.exchanges import ExchangeState
 from app.domain.jobs import Job, JobKind
+from app.services.accept_question import Ask, Turn, accept_question
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.run_jobs import announce
@@ -25,28 +27,18 @@ from app.store import assistants, conversations, exchanges, jobs
 from app.store.conversations import NewMessage
 from app.store.exchanges import Outcome
 from app.store.pool import DATABASE_ERRORS
-from app.store.rows import Connection
 from rag.events import AnswerEvent, Failed, Finished, Retrieved, Started, Token
-from rag.passages import Question, Scope, Turn
 
-# How much of the thread a follow-up question may lean on.
-_HISTORY_MESSAGES = 10
 _BROKE_OFF = "The answer broke off because of an error on the server. Please ask again."
 
 log = structlog.get_logger()
-
-
-class Ask(Struct, frozen=True):
-    """What a caller asks, in a thread or in a new one."""
-
-    text: str
-    conversation_id: UUID | None = None
 
 
 class Answering(Struct, frozen=True):
     """An answer under way; `events` ends with Finished or Failed."""
 
     conversation_id: UUID
+    question_id: UUID
     exchange_id: UUID
     message_id: UUID
     created_at: datetime
@@ -54,35 +46,35 @@ class Answering(Struct, frozen=True):
     events: AsyncIterator[AnswerEvent]
 
 
-class _Turn(Struct, frozen=True):
-    """One accepted question with all that its answer needs."""
-
-    visit: Visit
-    exchange: Exchange
-    question: Question
-    answer_id: UUID
-
-
 async def answer(house: House, visit: Visit, ask: Ask) -> Answering:
     """The answer to `ask`, from its first words on.
 
     Raises: NotFound (conversation), Exhausted (message quota), Busy (model queue), Unavailable (model).
     """
-    turn = await _accept(house, visit, ask)
+    turn = await accept_question(house, visit, ask)
     events: asyncio.Queue[AnswerEvent] = asyncio.Queue()
-    task = asyncio.create_task(_produce(house, turn, events))
-    house.running.add(task)
-    task.add_done_callback(house.running.discard)
+    _start(house, _produce(house, turn, events))
     opening = await _opening(events)
     exchange = turn.exchange
     return Answering(
         exchange.conversation_id,
+        turn.message.id,
         exchange.id,
         turn.answer_id,
         exchange.created_at,
         house.engine.model_name,
         _follow(opening, events),
     )
+
+
+async def answer_later(house: House, visit: Visit, ask: Ask) -> Message:
+    """The stored question; its answer follows in the conversation.
+
+    Raises: NotFound (conversation), Exhausted (message quota).
+    """
+    turn = await accept_question(house, visit, ask)
+    _start(house, _produce_in_turn(house, turn))
+    return turn.message
 
 
 async def fold(answering: Answering) -> Finished:
@@ -98,42 +90,23 @@ async def fold(answering: Answering) -> Finished:
     raise Unavailable(_BROKE_OFF)
 
 
-async def _accept(house: House, visit: Visit, ask: Ask) -> _Turn:
-    async with house.pool.connection() as connection:
-        conversation_id = await _thread(connection, visit, ask.conversation_id)
-        wait_s = await assistants.spend(connection, visit.channel, QuotaKind.MESSAGES, 1)
-        if wait_s is not None:
-            raise Exhausted("The message quota is spent.", wait_s)
-        recent = await conversations.list_recent_messages(connection, conversation_id, _HISTORY_MESSAGES)
-        asked = NewMessage(uuid4(), Role.USER, ask.text)
-        message = await conversations.insert_message(connection, conversation_id, asked)
-        if message is None:
-            raise NotFound("Conversation not found.")
-        keys = (visit.assistant.workspace_id, visit.assistant.id)
-        exchange = await exchanges.insert_exchange(connection, message, keys)
-    return _Turn(visit, exchange, _question(visit, ask.text, recent), uuid4())
+def _start(house: House, work: Coroutine[None, None, None]) -> None:
+    task = asyncio.create_task(work)
+    house.running.add(task)
+    task.add_done_callback(house.running.discard)
 
 
-async def _thread(connection: Connection, visit: Visit, conversation_id: UUID | None) -> UUID:
-    if conversation_id is None:
-        return (await conversations.insert_conversation(connection, visit.channel)).id
-    found = await conversations.find_conversation(connection, visit.channel, conversation_id)
-    if found is None:
-        raise NotFound("Conversation not found.")
-    return found.id
-
-
-def _question(visit: Visit, text: str, recent: tuple[Message, ...]) -> Question:
-    assistant = visit.assistant
-    return Question(
-        text,
-        Scope(tuple(base.id for base in visit.bases)),
-        tuple(Turn(message.role.value, message.content) for message in reversed(recent)),
-        assistant.instructions,
-        assistant.not_found_message,
-        assistant.max_answer_tokens,
-        assistant.temperature,
-    )
+async def _produce_in_turn(house: House, turn: Turn) -> None:
+    """Nobody waits for it, so it may wait itself: many questions at once must not find the model busy."""
+    try:
+        await house.unhurried.acquire()
+    except asyncio.CancelledError:
+        await asyncio.shield(_store_failure(house, turn, _Trace()))
+        raise
+    try:
+        await _produce(house, turn, asyncio.Queue())
+    finally:
+        house.unhurried.release()
 
 
 async def _opening(events: asyncio.Queue[AnswerEvent]) -> list[AnswerEvent]:
@@ -163,7 +136,7 @@ def _as_error(event: Failed) -> Busy | Unavailable:
     return Busy(event.message) if event.busy else Unavailable(event.message)
 
 
-async def _produce(house: House, turn: _Turn, events: asyncio.Queue[AnswerEvent]) -> None:
+async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent]) -> None:
     trace = _Trace()
     last: AnswerEvent = Failed(_BROKE_OFF)
     scoring: Job | None = None
@@ -190,7 +163,7 @@ async def _produce(house: House, turn: _Turn, events: asyncio.Queue[AnswerEvent]
         await announce(house, scoring)
 
 
-async def _store_failure(house: House, turn: _Turn, trace: "_Trace") -> None:
+async def _store_failure(house: House, turn: Turn, trace: "_Trace") -> None:
     try:
         await _store(house, turn, trace, Failed(_BROKE_OFF))
     except DATABASE_ERRORS as error:
@@ -202,6 +175,8 @@ class _Trace:
     """What an answer's events told on the way."""
 
     def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.timings_ms: dict[str, int] = {}
         self.started: Started | None = None
         self.retrieved: Retrieved | None = None
         self._said: list[str] = []
@@ -214,12 +189,16 @@ class _Trace:
         elif isinstance(event, Token):
             self._said.append(event.text)
 
+    def lap(self, stage: str) -> None:
+        """Notes that this stage ends now, and took all the time so far."""
+        self.timings_ms[stage] = round((time.monotonic() - self._began) * 1000)
+
     @property
     def said(self) -> str:
         return "".join(self._said)
 
 
-async def _store(house: House, turn: _Turn, trace: _Trace, last: AnswerEvent) -> Job | None:
+async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> Job | None:
     """Stores the answer with its marks and hits in one transaction, and gives the job that scores it.
 
     What was said before a failure is kept too.
@@ -245,8 +224,9 @@ async def _store(house: House, turn: _Turn, trace: _Trace, last: AnswerEvent) ->
         return await jobs.insert_job(connection, workspace_id, JobKind.SCORE_EXCHANGE, exchange.id)
 
 
-def _outcome(turn: _Turn, trace: _Trace, last: AnswerEvent, message: Message | None) -> Outcome:
+def _outcome(turn: Turn, trace: _Trace, last: AnswerEvent, message: Message | None) -> Outcome:
     found = trace.retrieved
+    trace.lap("total")
     outcome = Outcome(
         exchange_id=turn.exchange.id,
         state=ExchangeState.FAILED,
@@ -255,6 +235,7 @@ def _outcome(turn: _Turn, trace: _Trace, last: AnswerEvent, message: Message | N
         model=trace.started.model if trace.started else None,
         relevance=found.relevance if found else None,
         error=last.message if isinstance(last, Failed) else None,
+        timings_ms=trace.timings_ms,
     )
     if not isinstance(last, Finished):
         return outcome
@@ -262,6 +243,6 @@ def _outcome(turn: _Turn, trace: _Trace, last: AnswerEvent, message: Message | N
     return replace(
         outcome,
         state=ExchangeState.NOT_FOUND if not_found else ExchangeState.ANSWERED,
-        timings_ms=last.timings_ms,
+        timings_ms=last.timings_ms | trace.timings_ms,
         usage=asdict(last.usage),
     )

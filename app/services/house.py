@@ -18,6 +18,7 @@ from rag.errors import ModelUnavailable
 
 # How long answers under way may still take when the server goes down.
 _LAST_ANSWERS_S = 10.0
+_UNHURRIED_AT_ONCE = 2
 
 # A fetched file lies in memory until it is stored; a file that is read has a process of its own.
 _FETCHES_AT_ONCE = 4
@@ -41,7 +42,8 @@ class Desk(Struct, kw_only=True):
 class House(Desk, kw_only=True):
     """The open parts of one process; `running` holds the answers under way, `switching` guards `engine`.
 
-    `fetching` and `reading` bound how many attachments are fetched and read at once.
+    `fetching` and `reading` bound how many attachments are fetched and read at once; answers that nobody
+    waits for take turns by `unhurried`.
     """
 
     engine: Engine
@@ -50,6 +52,7 @@ class House(Desk, kw_only=True):
     fetching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FETCHES_AT_ONCE))
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READS_AT_ONCE))
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    unhurried: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNHURRIED_AT_ONCE))
 
 
 async def open_desk(settings: Settings, database_url: str) -> Desk:

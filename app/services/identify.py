@@ -15,6 +15,13 @@ from app.store import assistants, knowledge, workspaces
 from app.store.rows import Connection
 
 
+class Caller(Struct, frozen=True):
+    """A program that was let in to a workspace, and to nothing beyond it."""
+
+    workspace_id: UUID
+    key_prefix: str
+
+
 class Visit(Struct, frozen=True):
     """A caller who was let in: everything that happens stays within these."""
 
@@ -43,6 +50,47 @@ async def open_channel(house: House, channel_id: str, secret: str | None) -> Vis
             raise Forbidden("The API secret key does not match this channel.")
         await workspaces.touch_key(connection, key.id)
         return await _visit(connection, channel, key.prefix)
+
+
+async def open_workspace(house: House, secret: str, kind: KeyKind) -> Caller | None:
+    """The workspace that this secret opens at the door of that kind, or None."""
+    async with house.pool.connection() as connection:
+        key = await workspaces.find_key(connection, hash_key(secret), kind)
+        if key is None:
+            return None
+        await workspaces.touch_key(connection, key.id)
+        return Caller(key.workspace_id, key.prefix)
+
+
+async def visit_inbox(house: House, caller: Caller, inbox_id: UUID) -> Visit | None:
+    """The caller's visit to one of its workspace's open inboxes, or None."""
+    async with house.pool.connection() as connection:
+        channel = await assistants.find_channel(connection, inbox_id)
+        is_open = channel is not None and channel.enabled and channel.kind is not ChannelKind.API
+        if channel is None or not is_open or channel.workspace_id != caller.workspace_id:
+            return None
+        return await _visit(connection, channel, caller.key_prefix)
+
+
+async def visit_chatbot(
+    house: House, caller: Caller, assistant_id: UUID, conversation_id: UUID | None = None
+) -> Visit | None:
+    """The caller's visit to an assistant, where that conversation takes place or by its first open inbox.
+
+    None when the workspace has no such assistant, or the assistant no such conversation.
+    """
+    async with house.pool.connection() as connection:
+        channel = await assistants.find_inbox_of(
+            connection, caller.workspace_id, assistant_id, conversation_id
+        )
+        return None if channel is None else await _visit(connection, channel, caller.key_prefix)
+
+
+async def visit_conversation(house: House, caller: Caller, conversation_id: UUID) -> Visit | None:
+    """The caller's visit to the inbox of a conversation, or None when the workspace has no such one."""
+    async with house.pool.connection() as connection:
+        channel = await assistants.find_inbox_of(connection, caller.workspace_id, None, conversation_id)
+        return None if channel is None else await _visit(connection, channel, caller.key_prefix)
 
 
 async def visit_assistant(house: House, assistant_id: UUID) -> Visit:

@@ -76,9 +76,9 @@ async def _values(house: House, scored: Scored) -> dict[Metric, float]:
 async def _passages(house: House, scored: Scored) -> tuple[Hit, ...]:
     """What was retrieved, as far as it still exists; what the answer quoted of the rest."""
     async with house.pool.connection() as connection:
-        chunk_ids = await scores.list_hit_chunks(connection, scored.id)
+        chunk_ids = await exchanges.list_hit_chunks(connection, [scored.id])
         quoted = await _quoted(connection, scored)
-    found = await house.engine.passages(house.pool, chunk_ids)
+    found = await house.engine.passages(house.pool, chunk_ids.get(scored.id, []))
     alive = {hit.chunk_id for hit in found}
     return (*found, *(_as_hit(mark) for mark in quoted if mark.chunk_id not in alive))
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from app.domain.attachments import Attachment
 from app.domain.errors import NotFound
+from app.domain.quotes import CitedFile, CitedKind
 from app.security.uploads import display_name
 from app.services.house import House
 from app.store import attachments, documents
@@ -47,9 +48,10 @@ def attachment_link(house: House, base_url: str, attachment: Attachment) -> str:
     return _link(house, base_url, (_ATTACHMENT, attachment.id), attachment.name)
 
 
-def document_link(house: House, base_url: str, document_id: UUID, name: str) -> str:
-    """The address under which anybody who knows it gets the document's file, or its text."""
-    return _link(house, base_url, (_DOCUMENT, document_id), name)
+def cited_link(house: House, base_url: str, file: CitedFile) -> str:
+    """The address under which anybody who knows it gets a text that is cited."""
+    purpose = _ATTACHMENT if file.kind is CitedKind.ATTACHMENT else _DOCUMENT
+    return _link(house, base_url, (purpose, file.id), file.name)
 
 
 def attachment_id_of(house: House, address: str) -> Linked:

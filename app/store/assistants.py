@@ -5,8 +5,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from app.domain.assistants import Assistant, AssistantLine
-from app.domain.channels import Channel, ChannelKind, ChannelLine, Quota, QuotaKind, QuotaPeriod
-from app.store.rows import Connection, change, fetch, find, get
+from app.domain.channels import Channel, ChannelKind, ChannelLine, Inbox, Quota, QuotaKind, QuotaPeriod
+from app.domain.paging import ALL, Span
+from app.store.rows import Connection, change, fetch, find, get, value
 from rag.sqlfile import queries_beside
 
 Q = queries_beside(__file__)
@@ -53,6 +54,46 @@ async def find_assistant_channel(
     """The first channel of that kind to the assistant, or None."""
     parameters = {"assistant_id": assistant_id, "kind": kind}
     return await find(connection, Channel, Q["find_assistant_channel"], parameters)
+
+
+async def find_inbox_of(
+    connection: Connection, workspace_id: UUID, assistant_id: UUID | None, conversation_id: UUID | None
+) -> Channel | None:
+    """The workspace's assistant's inbox where the conversation takes place, its first one without any."""
+    parameters = {
+        "workspace_id": workspace_id,
+        "assistant_id": assistant_id,
+        "conversation_id": conversation_id,
+    }
+    return await find(connection, Channel, Q["find_inbox_of"], parameters)
+
+
+async def list_inboxes(
+    connection: Connection, workspace_id: UUID, kind: ChannelKind | None = None, span: Span = ALL
+) -> tuple[Inbox, ...]:
+    """The open inboxes of the workspace, oldest first."""
+    parameters = {"workspace_id": workspace_id, "kind": kind, "offset": span.offset, "limit": span.limit}
+    return await fetch(connection, Inbox, Q["list_inboxes"], parameters)
+
+
+async def count_inboxes(connection: Connection, workspace_id: UUID) -> int:
+    """How many open inboxes the workspace has."""
+    count: int = await value(connection, Q["count_inboxes"], {"workspace_id": workspace_id})
+    return count
+
+
+async def list_workspace_assistants(
+    connection: Connection, workspace_id: UUID, span: Span
+) -> tuple[Assistant, ...]:
+    """Some of the workspace's assistants, oldest first."""
+    parameters = {"workspace_id": workspace_id, "offset": span.offset, "limit": span.limit}
+    return await fetch(connection, Assistant, Q["list_workspace_assistants"], parameters)
+
+
+async def count_workspace_assistants(connection: Connection, workspace_id: UUID) -> int:
+    """How many assistants the workspace has."""
+    count: int = await value(connection, Q["count_workspace_assistants"], {"workspace_id": workspace_id})
+    return count
 
 
 async def list_channels(connection: Connection) -> tuple[ChannelLine, ...]:

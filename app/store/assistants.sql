@@ -79,6 +79,43 @@ WHERE workspace_id = %(workspace_id)s::uuid AND (channel_id IS NULL OR channel_i
 SELECT id, seq, workspace_id, assistant_id, kind, name, enabled, created_at
 FROM channels WHERE assistant_id = %(assistant_id)s::uuid AND kind = %(kind)s::text ORDER BY seq LIMIT 1
 
+-- name: find_inbox_of
+-- The open inbox of an assistant that a conversation takes place in, or its first one.
+SELECT w.id, w.seq, w.workspace_id, w.assistant_id, w.kind, w.name, w.enabled, w.created_at
+FROM channels AS w
+LEFT JOIN conversations AS c ON c.id = %(conversation_id)s::uuid AND c.channel_id = w.id
+WHERE w.workspace_id = %(workspace_id)s::uuid AND w.kind <> 'api' AND w.enabled
+  AND (%(assistant_id)s::uuid IS NULL OR w.assistant_id = %(assistant_id)s::uuid)
+  AND (%(conversation_id)s::uuid IS NULL OR c.id IS NOT NULL)
+ORDER BY w.seq LIMIT 1
+
+-- name: list_inboxes
+-- The open inboxes of a workspace with their assistants and unread conversations, oldest first.
+SELECT w.id, w.seq, w.kind, w.name, w.created_at, w.assistant_id, a.name AS assistant_name,
+       (SELECT count(*) FROM conversations AS c WHERE c.channel_id = w.id AND c.unread_count > 0) AS unread_count
+FROM channels AS w
+JOIN assistants AS a ON a.id = w.assistant_id
+WHERE w.workspace_id = %(workspace_id)s::uuid AND w.kind <> 'api' AND w.enabled
+  AND (%(kind)s::text IS NULL OR w.kind = %(kind)s::text)
+ORDER BY w.seq OFFSET %(offset)s::int LIMIT %(limit)s::int
+
+-- name: count_inboxes
+-- How many open inboxes a workspace has.
+SELECT count(*) FROM channels
+WHERE workspace_id = %(workspace_id)s::uuid AND kind <> 'api' AND enabled
+
+-- name: list_workspace_assistants
+-- Some assistants of a workspace, oldest first.
+SELECT id, seq, workspace_id, name, instructions, greeting, not_found_message, max_answer_tokens, temperature,
+       created_at
+FROM assistants
+WHERE workspace_id = %(workspace_id)s::uuid
+ORDER BY seq OFFSET %(offset)s::int LIMIT %(limit)s::int
+
+-- name: count_workspace_assistants
+-- How many assistants a workspace has.
+SELECT count(*) FROM assistants WHERE workspace_id = %(workspace_id)s::uuid
+
 -- name: list_channels
 -- All channels with their own limits, oldest first.
 SELECT c.id, c.assistant_id, a.name AS assistant_name, c.kind, c.enabled, m.limit_units AS messages_limit,

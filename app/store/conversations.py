@@ -1,21 +1,29 @@
 """Rows of conversations and messages."""
 
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from psycopg.types.json import Jsonb
 
 from app.domain.channels import Channel
-from app.domain.conversations import Conversation, Message, Role
+from app.domain.conversations import TEXT, Conversation, Message, Role
 from app.domain.paging import PageOf
-from app.store.rows import Connection, fetch, find, get, value
+from app.store.rows import Connection, change, fetch, find, get, value
 from rag.sqlfile import queries_beside
 
 Q = queries_beside(__file__)
 
+_TITLE_CHARS = 80
+_TITLE_READ_CHARS = 400
 
-async def insert_conversation(connection: Connection, channel: Channel) -> Conversation:
+
+async def insert_conversation(
+    connection: Connection, channel: Channel, contact_id: UUID | None = None, ip_address: str | None = None
+) -> Conversation:
     """The new thread of that channel."""
-    return await get(connection, Conversation, Q["insert_conversation"], _keys(channel))
+    parameters = {**_keys(channel), "contact_id": contact_id, "ip_address": ip_address}
+    return await get(connection, Conversation, Q["insert_conversation"], parameters)
 
 
 async def find_conversation(
@@ -41,6 +49,11 @@ class NewMessage(Struct, frozen=True):
     id: UUID
     role: Role
     content: str
+    kind: str = TEXT
+    payload: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    canvas: dict[str, Any] | None = None
+    sender_id: UUID | None = None
 
 
 async def insert_message(
@@ -52,8 +65,17 @@ async def insert_message(
         "message_id": message.id,
         "role": message.role,
         "content": message.content,
-    }
+        "kind": message.kind,
+        "sender_id": message.sender_id,
+        "title": " ".join(message.content[:_TITLE_READ_CHARS].split())[:_TITLE_CHARS],
+    } | {name: _json(getattr(message, name)) for name in ("payload", "metadata", "canvas")}
     return await find(connection, Message, Q["insert_message"], parameters)
+
+
+async def mark_read(connection: Connection, workspace_id: UUID, conversation_id: UUID) -> bool:
+    """Whether the workspace has that thread, which is read now."""
+    parameters = {"workspace_id": workspace_id, "conversation_id": conversation_id}
+    return await change(connection, Q["mark_read"], parameters) > 0
 
 
 async def find_message_seq(connection: Connection, conversation_id: UUID, message_id: UUID) -> int | None:
@@ -78,6 +100,10 @@ async def list_recent_messages(
     """The thread's last messages, newest first."""
     parameters = {"conversation_id": conversation_id, "limit": limit}
     return await fetch(connection, Message, Q["list_recent_messages"], parameters)
+
+
+def _json(value: dict[str, Any] | None) -> Jsonb | None:
+    return None if value is None else Jsonb(value)
 
 
 def _keys(channel: Channel) -> dict[str, object]:

@@ -80,6 +80,15 @@ async def list_citations(connection: Connection, message_ids: list[UUID]) -> dic
     return found
 
 
+async def list_hit_chunks(connection: Connection, exchange_ids: list[UUID]) -> dict[UUID, list[int]]:
+    """The ids of the chunks that were retrieved for those of the exchanges that have any, best first."""
+    found: dict[UUID, list[int]] = {}
+    cursor = await connection.execute(Q["list_hit_chunks"], {"exchange_ids": exchange_ids})
+    for exchange_id, chunk_id in await cursor.fetchall():
+        found.setdefault(exchange_id, []).append(chunk_id)
+    return found
+
+
 async def insert_hits(
     connection: Connection, workspace_id: UUID, exchange_id: UUID, hits: tuple[Hit, ...]
 ) -> None:

@@ -38,6 +38,10 @@ VALUES (%(message_id)s::uuid, %(number)s::int, %(workspace_id)s::uuid, %(documen
 SELECT message_id, number, document_id, chunk_id, title, url, page, start_chars AS start, end_chars AS "end", excerpt, score
 FROM citations WHERE message_id = ANY(%(message_ids)s::uuid[]) ORDER BY message_id, number
 
+-- name: list_hit_chunks
+-- The chunks that were retrieved for some exchanges, best first.
+SELECT exchange_id, chunk_id FROM hits WHERE exchange_id = ANY(%(exchange_ids)s::uuid[]) ORDER BY exchange_id, rank
+
 -- name: insert_hits
 -- What was retrieved for a question, best first, and its place in each list.
 INSERT INTO hits (exchange_id, rank, workspace_id, document_id, chunk_id, score, dense_rank, lexical_rank)

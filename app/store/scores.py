@@ -29,12 +29,6 @@ async def find_scored(connection: Connection, workspace_id: UUID, exchange_id: U
     return await find(connection, Scored, Q["find_scored"], parameters)
 
 
-async def list_hit_chunks(connection: Connection, exchange_id: UUID) -> list[int]:
-    """The ids of the chunks that were retrieved, best first."""
-    cursor = await connection.execute(Q["list_hit_chunks"], {"exchange_id": exchange_id})
-    return [row[0] for row in await cursor.fetchall()]
-
-
 async def set_reference(
     connection: Connection, workspace_id: UUID, exchange_id: UUID, reference_answer: str | None
 ) -> bool:

@@ -8,10 +8,6 @@ LEFT JOIN messages AS a ON a.id = e.answer_message_id
 WHERE e.id = %(exchange_id)s::uuid AND e.workspace_id = %(workspace_id)s::uuid
 FOR UPDATE OF e
 
--- name: list_hit_chunks
--- The chunks that were retrieved, best first.
-SELECT chunk_id FROM hits WHERE exchange_id = %(exchange_id)s::uuid ORDER BY rank
-
 -- name: set_reference
 -- Attaches the answer that should have been given, or takes it away.
 UPDATE exchanges SET reference_answer = %(reference_answer)s::text

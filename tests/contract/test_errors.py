@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from litestar import Request, Response
 
-from app.api import channel
+from app.api import channel, maiagent
 from app.domain import errors
 from app.domain.errors import DomainError
 
@@ -19,6 +19,7 @@ DOORS: Mapping[str, tuple[Render, Mapping[str, int]]] = {
         channel.render,
         {
             "NotFound": 404,
+            "NoSuchPage": 404,
             "Unauthorized": 403,
             "Forbidden": 403,
             "Invalid": 400,
@@ -27,6 +28,21 @@ DOORS: Mapping[str, tuple[Render, Mapping[str, int]]] = {
             "Exhausted": 429,
             "TooLarge": 413,
             "Unavailable": 500,
+        },
+    ),
+    "maiagent": (
+        maiagent.render,
+        {
+            "NotFound": 404,
+            "NoSuchPage": 404,
+            "Unauthorized": 401,
+            "Forbidden": 403,
+            "Invalid": 400,
+            "Conflict": 409,
+            "Busy": 429,
+            "Exhausted": 429,
+            "TooLarge": 413,
+            "Unavailable": 503,
         },
     ),
 }
@@ -60,6 +76,24 @@ def test_every_error_has_its_documented_status_in_every_door(leaf: type[DomainEr
 def test_the_channels_errors_have_its_shape(leaf: type[DomainError]) -> None:
     reply = channel.render(REQUEST, leaf("This went wrong."))
     assert msgspec.to_builtins(reply.content) == {"success": False, "message": "This went wrong."}
+
+
+@pytest.mark.parametrize(
+    ("error", "body"),
+    [
+        (errors.NotFound("The cat is gone."), {"detail": "Not found."}),
+        (errors.NoSuchPage("Invalid cursor"), {"detail": "Invalid cursor"}),
+        (errors.Unauthorized("Who are you?"), {"detail": "Who are you?"}),
+        (errors.Forbidden("No."), {"detail": "You do not have permission to perform this action."}),
+        (errors.Invalid("Wrong.", "a.b"), {"a": {"b": ["Wrong."]}}),
+        (errors.Invalid("Wrong."), {"non_field_errors": ["Wrong."]}),
+        (errors.Busy("x", 60), {"detail": "Request was throttled. Expected available in 60 seconds."}),
+        (errors.Exhausted("x", 1), {"detail": "Request was throttled. Expected available in 1 second."}),
+        (RuntimeError("the secret cause"), {"detail": "A server error occurred."}),
+    ],
+)
+def test_the_rest_frameworks_forms(error: Exception, body: object) -> None:
+    assert maiagent.render(REQUEST, error).content == body
 
 
 def test_the_channel_names_the_wrong_field_once() -> None:

@@ -9,7 +9,8 @@ from app.domain.channels import QuotaKind, QuotaPeriod
 from app.domain.errors import Busy, Exhausted, Unavailable
 from app.domain.exchanges import Exchange, ExchangeState
 from app.domain.knowledge import Row
-from app.services.answer import Ask, answer, fold
+from app.services.accept_question import Ask
+from app.services.answer import answer, fold
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.manage_channels import limit_channel
@@ -75,7 +76,7 @@ async def test_an_exchange_keeps_question_timings_usage_and_model(house: House, 
     (exchange,) = await stored(house, conversation_id)
     assert (exchange.state, exchange.model) == (ExchangeState.ANSWERED, "scripted")
     assert exchange.standalone_question == QUESTION
-    assert set(exchange.timings_ms) == {"condense", "retrieve", "generate"}
+    assert set(exchange.timings_ms) == {"condense", "retrieve", "generate", "total"}
     assert exchange.usage["answer_chars"] > 0
     assert exchange.finished_at is not None
 

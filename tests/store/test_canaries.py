@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from app.domain.knowledge import Row
-from app.services.answer import Ask, answer, fold
+from app.services.accept_question import Ask
+from app.services.answer import answer, fold
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.manage_rows import add_rows

@@ -9,7 +9,8 @@ from app.domain.exchanges import Metric, Score
 from app.domain.jobs import JobKind, JobState
 from app.domain.knowledge import Row
 from app.domain.paging import PageRequest
-from app.services.answer import Ask, answer, fold
+from app.services.accept_question import Ask
+from app.services.answer import answer, fold
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.manage_assistants import create_assistant

@@ -19,6 +19,7 @@ DOCUMENTED = (400, 403, 404, 429, 500)
 # What the document does not foresee takes the nearest of its codes.
 STATUS: Mapping[type[errors.DomainError], int] = {
     errors.NotFound: 404,
+    errors.NoSuchPage: 404,
     errors.Unauthorized: 403,
     errors.Forbidden: 403,
     errors.Invalid: 400,

@@ -12,7 +12,7 @@ from app.domain.conversations import Conversation, Message
 from app.domain.errors import Invalid
 from app.domain.knowledge import Document, Row, RowChange, Source, SyncInterval, SyncState
 from app.domain.paging import PageOf, PageRequest
-from app.services.answer import Ask
+from app.services.accept_question import Ask
 from rag.passages import Citation
 
 

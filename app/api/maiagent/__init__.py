@@ -1,0 +1,68 @@
+"""The MaiAgent door: chatbots, conversations, messages, records (seeds 001 and 004)."""
+
+from litestar import Router
+from litestar.di import Provide
+from litestar.openapi.spec import SecurityScheme
+
+from app.api.maiagent import chatbots, contacts, conversations, inboxes, messages, pictures, records
+from app.api.maiagent.auth import identify
+from app.api.maiagent.errors import CHALLENGE, render
+from app.api.maiagent.wire import Failure
+from app.security.limits import JSON_BODY_BYTES
+
+PREFIXES = ("/api", "/api/v1")
+
+__all__ = ["PREFIXES", "maiagent_routers", "render", "security_schemes"]
+
+_DOCUMENTED = (400, 401, 404, 429)
+
+
+def maiagent_routers() -> list[Router]:
+    """The routes of the door, under each of its prefixes; the description shows them under the first."""
+    return [_router(prefix, shown=prefix == PREFIXES[0]) for prefix in PREFIXES]
+
+
+def _router(prefix: str, *, shown: bool) -> Router:
+    return Router(
+        prefix,
+        route_handlers=[
+            chatbots.list_chatbots,
+            chatbots.get_chatbot,
+            chatbots.complete,
+            conversations.start_conversation,
+            conversations.list_conversations,
+            conversations.get_conversation,
+            conversations.read_conversation,
+            messages.send_message,
+            messages.list_messages,
+            messages.get_message,
+            messages.post_feedback,
+            messages.put_feedback,
+            messages.delete_feedback,
+            records.list_records,
+            inboxes.list_inboxes,
+            inboxes.list_web_chats,
+            contacts.create_contact,
+            contacts.list_contacts,
+            pictures.default_avatar,
+        ],
+        request_max_body_size=JSON_BODY_BYTES,
+        dependencies={"caller": Provide(identify)},
+        exception_handlers={Exception: render},
+        include_in_schema=shown,
+        opt={"fails": (Failure, _DOCUMENTED)},
+        tags=["maiagent"],
+        security=[{"maiagent": []}],
+    )
+
+
+def security_schemes() -> dict[str, SecurityScheme]:
+    """How callers prove who they are, for the OpenAPI page."""
+    return {
+        "maiagent": SecurityScheme(
+            type="apiKey",
+            name="Authorization",
+            security_scheme_in="header",
+            description=f"The word {CHALLENGE}, a space, and the key.",
+        )
+    }
