@@ -305,12 +305,10 @@ def _day(_kind: Any, value: Any, _form: str | None) -> date:
     raise _Refused("Date has wrong format. Use one of these formats instead: YYYY-MM-DD.")
 
 
-def _dictionary(_kind: Any, value: Any, _form: str | None) -> dict[str, Any]:
+def _dictionary(_kind: Any, value: Any, _form: str | None) -> Any:
     if not isinstance(value, dict):
         raise _Refused(f'Expected a dictionary of items but got type "{type(value).__name__}".')
-    if _NUL_IN_JSON.search(msgspec.json.encode(value)):
-        raise _Refused(_NO_NUL)
-    return value
+    return _anything(_kind, value, _form)
 
 
 def _list(kind: Any, value: Any, _form: str | None) -> list[Any]:
@@ -339,6 +337,8 @@ def _struct(kind: Any, value: Any, _form: str | None) -> Any:
 
 
 def _anything(_kind: Any, value: Any, _form: str | None) -> Any:
+    if _NUL_IN_JSON.search(msgspec.json.encode(value)):
+        raise _Refused(_NO_NUL)
     return value
 
 
