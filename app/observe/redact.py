@@ -28,8 +28,8 @@ _OWN_KEY = re.compile(r"\b(?:l[cmpga]_|sk-)[A-Za-z0-9_-]{20,}")
 _BEARER = re.compile(r"\b(Bearer|Api-Key|Token)\s+[^\s,;\"']+", re.IGNORECASE)
 _QUERY_PAIR = re.compile(r"(?P<lead>^|[?&;])(?P<name>[^=&;?\s]+)=(?P<value>[^&;\s#]*)")
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
-# Some doors carry the key as a segment of the path.
-_KEY_SEGMENT = re.compile(r"(/ws/chat/)[^/?\s]+")
+# Some doors carry the key as a segment of the path; a file's link is its own key.
+_KEY_SEGMENT = re.compile(r"(/ws/chat/|/api/(?:v1/)?files/)[^/?\s]+")
 
 
 def is_secret_name(name: str) -> bool:

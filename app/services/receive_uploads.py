@@ -17,7 +17,7 @@ from msgspec import Struct, json, structs
 
 from app.domain.attachments import HEAD_BYTES, Attachment, NewAttachment, tell_kind
 from app.domain.errors import Forbidden, Invalid, NotFound
-from app.security.uploads import check_size, display_name
+from app.security.uploads import display_name
 from app.services.house import House
 from app.store import attachments, uploads
 from app.store.rows import Connection
@@ -44,11 +44,13 @@ class Presigned(Struct, frozen=True):
 async def announce_upload(house: House, workspace_id: UUID, name: str, file_bytes: int) -> Presigned:
     """What lets a client send one file of exactly that size within a quarter of an hour.
 
-    Raises: Invalid for a size that no file has, TooLarge.
+    Raises: Invalid for a size that no file has, or that is over the limit.
     """
+    most_bytes = house.settings.max_upload_mb * 1024 * 1024
     if file_bytes < 1:
         raise Invalid("Ensure this value is greater than or equal to 1.", "fileSize")
-    check_size(file_bytes, house.settings.max_upload_mb)
+    if file_bytes > most_bytes:
+        raise Invalid(f"Ensure this value is less than or equal to {most_bytes}.", "fileSize")
     new = NewUpload(workspace_id, display_name(name), file_bytes, _LASTS_S)
     async with house.pool.connection() as connection:
         upload = await uploads.insert_upload(connection, new)
