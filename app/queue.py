@@ -8,14 +8,22 @@ import structlog
 from dramatiq.middleware import AgeLimit, Middleware
 from dramatiq_postgres import PostgresBroker
 
-from app.domain.jobs import Job
+from app.domain.jobs import Job, JobKind
 from app.settings import Settings
 
 QUEUE = "default"
+# Whoever waits for strangers has a queue of its own: syncs and scores never wait behind dead receivers.
+DELIVERIES = "deliveries"
+_QUEUES = {JobKind.DELIVER_ANSWER: DELIVERIES}
 # A request never waits longer for a broker; the sweeper re-sends what was not taken.
 _SEND_WAIT_S = 5.0
 
 log = structlog.get_logger()
+
+
+def queue_of(kind: JobKind) -> str:
+    """The name of the queue that jobs of that kind are announced in."""
+    return _QUEUES.get(kind, QUEUE)
 
 
 class JobQueue(Protocol):
@@ -52,12 +60,17 @@ class DramatiqQueue:
 
     def __init__(self, broker: dramatiq.Broker) -> None:
         self._broker = broker
-        self._broker.declare_queue(QUEUE)
+        for queue in (QUEUE, DELIVERIES):
+            self._broker.declare_queue(queue)
 
     async def send(self, job: Job) -> bool:
         """Whether the broker took the message."""
         message: dramatiq.Message[None] = dramatiq.Message(
-            queue_name=QUEUE, actor_name=job.kind.value, args=(str(job.id),), kwargs={}, options={}
+            queue_name=queue_of(job.kind),
+            actor_name=job.kind.value,
+            args=(str(job.id),),
+            kwargs={},
+            options={},
         )
         try:
             await asyncio.wait_for(asyncio.to_thread(self._broker.enqueue, message), _SEND_WAIT_S)

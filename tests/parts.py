@@ -9,12 +9,17 @@ from psycopg import sql
 
 from app.domain.jobs import Job, JobKind
 from app.services.house import House
+from app.services.notify import deliver_answer
 from app.services.run_jobs import Work, run_job
 from app.services.score_exchanges import score_exchange
 from app.services.sync_source import sync_source
 from app.store.embedded import EmbeddedPostgres
 
-WORK: dict[JobKind, Work] = {JobKind.SYNC_SOURCE: sync_source, JobKind.SCORE_EXCHANGE: score_exchange}
+WORK: dict[JobKind, Work] = {
+    JobKind.SYNC_SOURCE: sync_source,
+    JobKind.SCORE_EXCHANGE: score_exchange,
+    JobKind.DELIVER_ANSWER: deliver_answer,
+}
 
 
 @contextmanager

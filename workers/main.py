@@ -13,13 +13,13 @@ from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
 from app.domain.errors import DomainError
 from app.observe.logs import configure_logging
-from app.queue import DramatiqQueue, make_broker
+from app.queue import DELIVERIES, QUEUE, DramatiqQueue, make_broker
 from app.services.attend import attend, leave
 from app.services.follow_model import follow_model
 from app.services.house import close_house, open_house
 from app.settings import Settings, WrongSetting, read_settings
 from app.store.pool import DATABASE_ERRORS
-from workers import schedule, score, sync
+from workers import notify, schedule, score, sync
 from workers.shop import Shop
 
 _STOP_WITHIN_MS = 10_000
@@ -69,16 +69,18 @@ def run(settings: Settings) -> None:
 
 
 def _work(settings: Settings, loop: EventLoopThread, stop: threading.Event) -> None:
-    # A broker each: Dramatiq warns of two crews on one.
-    jobs_broker, ticks_broker = (make_broker(settings, settings.database_url) for _ in range(2))
+    # A broker each: Dramatiq warns of several crews on one.
+    jobs_broker, posts_broker, ticks_broker = (make_broker(settings, settings.database_url) for _ in range(3))
     shop = Shop()
     loop.run_coroutine(_open(shop, settings, jobs_broker))
     sync.declare(jobs_broker, shop)
     score.declare(jobs_broker, shop)
+    notify.declare(posts_broker, shop)
     tick = schedule.declare(ticks_broker, shop)
     crews = (
-        dramatiq.Worker(jobs_broker, worker_threads=settings.worker_threads, worker_timeout=500),
-        dramatiq.Worker(ticks_broker, worker_threads=1, worker_timeout=500),
+        _crew(jobs_broker, QUEUE, settings.worker_threads),
+        _crew(posts_broker, DELIVERIES, notify.THREADS),
+        _crew(ticks_broker, schedule.QUEUE, 1),
     )
     for crew in crews:
         crew.start()
@@ -90,8 +92,14 @@ def _work(settings: Settings, loop: EventLoopThread, stop: threading.Event) -> N
     loop.run_coroutine(shop.hand_back())
     for crew in crews:
         crew.stop(timeout=_STOP_WITHIN_MS)
-    ticks_broker.close()
+    for broker in (posts_broker, ticks_broker):
+        broker.close()
     loop.run_coroutine(_close(shop))
+
+
+def _crew(broker: dramatiq.Broker, queue: str, threads: int) -> dramatiq.Worker:
+    # The queue is named: the broker that jobs are announced through knows those of the others too.
+    return dramatiq.Worker(broker, queues={queue}, worker_threads=threads, worker_timeout=500)
 
 
 async def _open(shop: Shop, settings: Settings, broker: dramatiq.Broker) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import dramatiq
 
 from app.domain.jobs import JobKind
-from app.queue import QUEUE
+from app.queue import queue_of
 from app.services.house import House
 from app.services.run_jobs import Work, defer_job, run_job
 
@@ -64,4 +64,4 @@ def declare_job(broker: dramatiq.Broker, shop: Shop, kind: JobKind, work: Work) 
         else:
             await shop.track(run_job(shop.house, UUID(job_id), work))
 
-    dramatiq.actor(broker=broker, actor_name=kind.value, queue_name=QUEUE)(act)
+    dramatiq.actor(broker=broker, actor_name=kind.value, queue_name=queue_of(kind))(act)

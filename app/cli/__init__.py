@@ -21,6 +21,7 @@ _COMMANDS = {
     "ask": "documents",
     "keys": "keys",
     "channel": "channels",
+    "webhook": "webhooks",
     "reindex": "reindex",
     "doctor": "doctor",
     "eval": "evaluate",

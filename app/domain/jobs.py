@@ -16,6 +16,7 @@ class JobKind(StrEnum):
 
     SYNC_SOURCE = "sync_source"
     SCORE_EXCHANGE = "score_exchange"
+    DELIVER_ANSWER = "deliver_answer"
 
 
 class Patience(Struct, frozen=True):
@@ -30,10 +31,11 @@ class Patience(Struct, frozen=True):
         return len(self.pauses_s) + 1
 
 
-# There is a scoring job for every answer; done ones tell nothing that the scores don't.
+# There are jobs of the latter kinds for every answer; done ones tell nothing that their results don't.
 PATIENCE = {
     JobKind.SYNC_SOURCE: Patience(),
     JobKind.SCORE_EXCHANGE: Patience(kept_s=3600),
+    JobKind.DELIVER_ANSWER: Patience((10, 30, 120, 600, 3600), kept_s=3600),
 }
 
 

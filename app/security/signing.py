@@ -49,6 +49,14 @@ class Signer:
         return hmac.digest(key, data, hashlib.sha256)
 
 
+def sign_body(secret: str, body: bytes) -> str:
+    """The signature of a webhook's body, as its header has it.
+
+    Shape: `sha256=` and 64 hexadecimal characters (HMAC-SHA256 of the body under the secret's characters).
+    """
+    return "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()
+
+
 def read_signer(settings: Settings) -> Signer:
     """The signer of `LECTERN_SECRET_KEY`, or of a secret in the data folder, made there the first time.
 

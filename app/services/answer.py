@@ -22,6 +22,7 @@ from app.domain.jobs import Job, JobKind
 from app.services.accept_question import Ask, Turn, accept_question
 from app.services.house import House
 from app.services.identify import Visit
+from app.services.notify import open_delivery
 from app.services.run_jobs import announce
 from app.store import assistants, conversations, exchanges, jobs
 from app.store.conversations import NewMessage
@@ -139,7 +140,7 @@ def _as_error(event: Failed) -> Busy | Unavailable:
 async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent]) -> None:
     trace = _Trace()
     last: AnswerEvent = Failed(_BROKE_OFF)
-    scoring: Job | None = None
+    opened: tuple[Job, ...] = ()
     try:
         async with aclosing(house.engine.answer(house.pool, turn.question)) as made:
             async for event in made:
@@ -148,7 +149,7 @@ async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent])
                     last = event
                 else:
                     events.put_nowait(event)
-        scoring = await _store(house, turn, trace, last)
+        opened = await _store(house, turn, trace, last)
     except asyncio.CancelledError:
         await asyncio.shield(_store(house, turn, trace, Failed("The server was stopped.")))
         raise
@@ -159,8 +160,8 @@ async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent])
         await _store_failure(house, turn, trace)
     finally:
         events.put_nowait(last)
-    if scoring is not None:
-        await announce(house, scoring)
+    for job in opened:
+        await announce(house, job)
 
 
 async def _store_failure(house: House, turn: Turn, trace: "_Trace") -> None:
@@ -198,8 +199,8 @@ class _Trace:
         return "".join(self._said)
 
 
-async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> Job | None:
-    """Stores the answer with its marks and hits in one transaction, and gives the job that scores it.
+async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> tuple[Job, ...]:
+    """Stores the answer with its marks and hits in one transaction, and gives the jobs that follow it.
 
     What was said before a failure is kept too.
     """
@@ -207,10 +208,12 @@ async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> 
     visit, exchange = turn.visit, turn.exchange
     workspace_id = visit.assistant.workspace_id
     async with house.pool.connection() as connection:
-        message = None
+        message, posting, scoring = None, None, None
         if text:
             said = NewMessage(turn.answer_id, Role.ASSISTANT, text)
             message = await conversations.insert_message(connection, exchange.conversation_id, said)
+        if message is not None:
+            posting = await open_delivery(connection, workspace_id, visit.assistant.id, message.id)
         if message is not None and isinstance(last, Finished):
             await exchanges.insert_citations(connection, workspace_id, message.id, last.citations)
         if trace.retrieved is not None:
@@ -219,9 +222,9 @@ async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> 
         await exchanges.finish_exchange(connection, outcome)
         if isinstance(last, Failed):
             await assistants.spend(connection, visit.channel, QuotaKind.MESSAGES, -1)
-        if outcome.state is not ExchangeState.ANSWERED or not house.settings.score_answers:
-            return None
-        return await jobs.insert_job(connection, workspace_id, JobKind.SCORE_EXCHANGE, exchange.id)
+        if outcome.state is ExchangeState.ANSWERED and house.settings.score_answers:
+            scoring = await jobs.insert_job(connection, workspace_id, JobKind.SCORE_EXCHANGE, exchange.id)
+    return tuple(job for job in (posting, scoring) if job is not None)
 
 
 def _outcome(turn: Turn, trace: _Trace, last: AnswerEvent, message: Message | None) -> Outcome:

@@ -10,6 +10,7 @@ from app.domain.errors import Unavailable
 from app.queue import DramatiqQueue, JobQueue, make_broker
 from app.security.outbound import Outbound
 from app.security.signing import Signer, read_signer
+from app.services.receivers import Receivers
 from app.settings import Settings
 from app.store.files import Files
 from app.store.pool import Pool, PoolTimeout, open_pool
@@ -48,6 +49,7 @@ class House(Desk, kw_only=True):
 
     engine: Engine
     outbound: Outbound
+    receivers: Receivers = field(default_factory=Receivers)
     switching: asyncio.Lock = field(default_factory=asyncio.Lock)
     fetching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FETCHES_AT_ONCE))
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READS_AT_ONCE))

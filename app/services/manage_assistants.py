@@ -88,6 +88,18 @@ async def list_assistants(pool: Pool, workspace_id: UUID | None = None) -> tuple
         return await assistants.list_assistants(connection, workspace_id)
 
 
+async def get_assistant(pool: Pool, assistant_id: UUID) -> Assistant:
+    """The assistant.
+
+    Raises: NotFound.
+    """
+    async with pool.connection() as connection:
+        assistant = await assistants.find_assistant(connection, assistant_id)
+    if assistant is None:
+        raise NotFound(f"There is no assistant {assistant_id}.")
+    return assistant
+
+
 async def _workspace(connection: Connection, name: str, workspace_id: UUID | None) -> Workspace:
     if workspace_id is None:
         return await workspaces.insert_workspace(connection, name)

@@ -15,7 +15,7 @@ from app.domain.errors import Busy, DomainError, Unavailable
 from app.domain.jobs import HEARTBEAT_S, PATIENCE, Job, JobKind, pause_s
 from app.domain.knowledge import Source
 from app.services.house import Desk, House
-from app.store import documents, exchanges, jobs, sources, uploads
+from app.store import documents, exchanges, jobs, sources, uploads, webhooks
 from app.store.pool import DATABASE_ERRORS
 from app.store.rows import Connection
 from rag.errors import Unreadable
@@ -27,6 +27,8 @@ _RESEND_AT_ONCE = 100
 _DUE_AT_ONCE = 100
 # Longer than any answer takes: what is still running then belonged to a server that died.
 _FORGOTTEN_ANSWER_S = 1800
+_DELIVERIES_KEPT_S = 30 * 86400
+_FORGET_AT_ONCE = 100
 _EXPIRED_AT_ONCE = 100
 
 log = structlog.get_logger()
@@ -104,6 +106,7 @@ async def _forget(connection: Connection) -> None:
     for kind, patience in PATIENCE.items():
         if patience.kept_s is not None:
             await jobs.forget_done_jobs(connection, kind, patience.kept_s)
+    await webhooks.forget_deliveries(connection, _DELIVERIES_KEPT_S, _FORGET_AT_ONCE)
 
 
 async def _list_lost(connection: Connection) -> list[Job]:
@@ -159,6 +162,8 @@ async def _release(house: House, job: Job, pause_s: int = 0) -> None:
 
 
 async def _mark_subject_failed(connection: Connection, job: Job) -> None:
+    if job.kind is JobKind.DELIVER_ANSWER:
+        await webhooks.fail_delivery(connection, job.subject_id, job.attempts, job.error)
     if job.kind is not JobKind.SYNC_SOURCE:
         return
     await documents.release_syncing(connection, job.subject_id, job.error)

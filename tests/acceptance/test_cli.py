@@ -1,9 +1,13 @@
 """The command line, as a person types it, against a running installation."""
 
+import hmac
 import json
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +26,11 @@ COMMANDS = [
         ["channel", "enable"],
         ["channel", "disable"],
         ["channel", "limit"],
+        ["webhook", "set"],
+        ["webhook", "show"],
+        ["webhook", "remove"],
+        ["webhook", "test"],
+        ["webhook", "deliveries"],
     ),
     *(["eval", "retrieval"], ["eval", "answers"]),
 ]
@@ -191,6 +200,48 @@ def test_a_channel_is_shut_opened_and_limited_by_its_operator(installation: Inst
     lines = {line["id"]: line for line in installation.json("channel", "list")}
     line = lines[channel["channel_id"]]
     assert (line["enabled"], line["messages_used"], line["messages_limit"]) == (True, 1, 1)
+
+
+def test_a_webhook_is_set_tried_out_and_told_of_answers_by_the_worker(
+    installation: Installation, assistant: str
+) -> None:
+    heard: list[tuple[str, bytes]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            heard.append((self.headers["X-Lectern-Signature"], body))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *parts: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/answers"
+        shown = installation.json("webhook", "set", url, "--assistant", assistant)
+        assert shown == installation.json("webhook", "show", "--assistant", assistant)
+        command = ("webhook", "test", "--assistant", assistant, "--home", str(installation.home))
+        done = lectern(*command, LECTERN_OUTBOUND_ALLOW="127.0.0.1")
+        assert done.stdout == "The receiver answered with status 200.\n"
+        server.shutdown()
+    [(signature, body)] = heard
+    assert signature == "sha256=" + hmac.new(shown["secret"].encode(), body, "sha256").hexdigest()
+
+    installation.json("ask", "When does the canteen serve lunch?", "--assistant", assistant)
+
+    def tried() -> Any:
+        [line] = installation.json("webhook", "deliveries", "--assistant", assistant)
+        return line if line["attempts"] else None
+
+    # The installation was started without leave to post there.
+    line = wait_for("the delivery was tried", tried, 30)
+    assert (line["state"], line["status_code"]) == ("waiting", None)
+    assert "LECTERN_OUTBOUND_ALLOW" in line["error"]
+    assert installation.run("webhook", "remove", "--assistant", assistant).returncode == 0
+    done = installation.run("webhook", "show", "--assistant", assistant)
+    assert (done.returncode, done.stderr) == (1, "Error: The assistant has no webhook.\n")
 
 
 def test_doctor_finds_a_running_installation_well(installation: Installation) -> None:
