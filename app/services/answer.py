@@ -212,9 +212,8 @@ async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> 
         if text:
             said = NewMessage(turn.answer_id, Role.ASSISTANT, text)
             message = await conversations.insert_message(connection, exchange.conversation_id, said)
-        if message is not None:
-            posting = await open_delivery(connection, workspace_id, visit.assistant.id, message.id)
         if message is not None and isinstance(last, Finished):
+            posting = await open_delivery(connection, workspace_id, visit.assistant.id, message.id)
             await exchanges.insert_citations(connection, workspace_id, message.id, last.citations)
         if trace.retrieved is not None:
             await exchanges.insert_hits(connection, workspace_id, exchange.id, trace.retrieved.hits)

@@ -4,7 +4,7 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.openapi.spec import SecurityScheme
 
-from app.api.maiagent import chatbots, contacts, conversations, inboxes, messages, pictures, records
+from app.api.maiagent import chatbots, contacts, conversations, inboxes, messages, pictures, records, webhooks
 from app.api.maiagent.auth import identify
 from app.api.maiagent.errors import CHALLENGE, render
 from app.api.maiagent.wire import Failure
@@ -44,6 +44,9 @@ def _router(prefix: str, *, shown: bool) -> Router:
             inboxes.list_web_chats,
             contacts.create_contact,
             contacts.list_contacts,
+            webhooks.get_webhook,
+            webhooks.set_webhook,
+            webhooks.remove_webhook,
             pictures.default_avatar,
         ],
         request_max_body_size=JSON_BODY_BYTES,

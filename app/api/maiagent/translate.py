@@ -18,6 +18,7 @@ from app.domain.feedback import Feedback
 from app.domain.inbox import InboxItem
 from app.domain.knowledge import KnowledgeBase
 from app.domain.quotes import CitedFile, CitedKind, CitedPassage, Quotes
+from app.domain.webhooks import Webhook
 from app.services.house import House
 from app.services.keep_inbox import Entry, Shown
 from app.services.review_records import Reviewed
@@ -224,6 +225,11 @@ def web_chat(found: Inbox) -> wire.WebChat:
     """An inbox of type web."""
     named = wire.Named(found.assistant_id, found.assistant_name)
     return wire.WebChat(found.id, found.name, named, timestamp(found.created_at))
+
+
+def webhook(found: Webhook, secret: str) -> wire.Webhook:
+    """Where a chatbot's answers are posted."""
+    return wire.Webhook(found.id, found.url, secret, timestamp(found.created_at))
 
 
 def record(reviewed: Reviewed) -> wire.Record:

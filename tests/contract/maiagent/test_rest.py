@@ -89,3 +89,20 @@ async def test_without_a_key_nothing_is_told(door: Door) -> None:
             reply = await door.call(method, path, headers={"Authorization": header})
             assert (reply.status_code, reply.json()) == (401, body), header
             assert reply.headers["www-authenticate"] == "Api-Key"
+
+
+async def test_a_chatbots_webhook_is_set_read_and_removed(door: Door, stranger: Door) -> None:
+    path = f"/chatbots/{door.chatbot_id}/webhook/"
+    assert (await door.call("GET", path)).status_code == 404
+    made = await door.ok("PUT", path, {"url": "https://example.org/hook"})
+    assert made.keys() >= {"id", "url", "secret", "createdAt"}
+    assert await door.ok("GET", path) == made
+    moved = await door.ok("PUT", path, {"url": "https://example.org/other"})
+    assert (moved["id"], moved["secret"]) == (made["id"], made["secret"])
+    for method, body in (("GET", None), ("PUT", {"url": "https://example.org/theirs"}), ("DELETE", None)):
+        assert (await stranger.call(method, path, body)).status_code == 404
+    for url in ("", "x", "ftp://example.org", "https://user:pass@example.org/", "http://", "https://a b/"):
+        reply = await door.call("PUT", path, {"url": url})
+        assert (reply.status_code, list(reply.json())) == (400, ["url"]), url
+    assert (await door.call("DELETE", path)).status_code == 204
+    assert (await door.call("GET", path)).status_code == 404
