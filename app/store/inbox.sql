@@ -69,7 +69,7 @@ WITH said AS MATERIALIZED (
 ), ids AS MATERIALIZED (
     SELECT conversation_id AS id FROM said UNION SELECT conversation_id FROM titled UNION SELECT conversation_id FROM named
 )
-SELECT complete, CASE WHEN complete THEN ARRAY(
+SELECT complete, (SELECT count(*) FROM ids) AS total, CASE WHEN complete THEN ARRAY(
     SELECT c.id FROM ids JOIN conversations AS c USING (id)
     WHERE c.channel_id = %(channel_id)s::uuid AND c.workspace_id = %(workspace_id)s::uuid
       AND (%(seq)s::bigint IS NULL OR CASE WHEN %(newer)s::boolean

@@ -1,6 +1,7 @@
 """Rows of exchanges as records: counted, by page and by batch; their texts are searched as an inbox is."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -8,18 +9,13 @@ from msgspec.structs import asdict
 
 from app.domain.records import Record, RecordFilter, RecordPosition
 from app.store.rows import Connection, fetch, get
+from app.store.search import Gathered, Ways, search
 from rag.sqlfile import queries_beside
 
 Q = queries_beside(__file__)
 
-# Exchanges to walk through, then texts to gather from the index; the last walk has no end.
-BUDGETS = ((1_000, 2_000), (10_000, 20_000), (100_000, 200_000))
-
-
-class _Gathered(Struct, frozen=True):
-    complete: bool
-    total: int
-    ids: list[UUID]
+# Exchanges to walk through, texts to gather.
+BUDGETS = ((1_000, 4_000), (10_000, 40_000), (100_000, 400_000))
 
 
 class _Day(Struct, frozen=True):
@@ -32,7 +28,7 @@ async def count_records(connection: Connection, sought: RecordFilter) -> int:
     if not _has_texts(sought):
         return sum(day.exchanges_count for day in await _days(connection, sought))
     parameters = _parameters(sought, None) | {"budget": None, "offset": 0, "limit": 0}
-    return (await get(connection, _Gathered, Q["gather"], parameters)).total
+    return (await get(connection, Gathered, Q["gather"], parameters)).total
 
 
 async def list_records(
@@ -56,7 +52,7 @@ def _has_texts(sought: RecordFilter) -> bool:
     return bool(sought.user_text or sought.bot_text)
 
 
-def _parameters(sought: RecordFilter, position: RecordPosition | None) -> dict[str, object]:
+def _parameters(sought: RecordFilter, position: RecordPosition | None) -> dict[str, Any]:
     place = {"created_at": None, "seq": None} if position is None else asdict(position)
     texts = {"user_text": sought.user_text or None, "bot_text": sought.bot_text or None}
     # The index is asked for the longer text, which fewer will hold.
@@ -68,7 +64,7 @@ async def _days(connection: Connection, sought: RecordFilter) -> tuple[_Day, ...
     return await fetch(connection, _Day, Q["count_by_day"], asdict(sought))
 
 
-def _skip_days(days: tuple[_Day, ...], offset: int) -> dict[str, object]:
+def _skip_days(days: tuple[_Day, ...], offset: int) -> dict[str, Any]:
     """Where the page begins: its day, and how many of that day's exchanges come before it."""
     for day in days:
         if offset < day.exchanges_count:
@@ -78,26 +74,23 @@ def _skip_days(days: tuple[_Day, ...], offset: int) -> dict[str, object]:
 
 
 async def _list(
-    connection: Connection, sought: RecordFilter, parameters: dict[str, object]
+    connection: Connection, sought: RecordFilter, parameters: dict[str, Any]
 ) -> tuple[Record, ...]:
-    ids = await (
-        _search(connection, parameters) if _has_texts(sought) else _ids(connection, "list_ids", parameters)
+    if _has_texts(sought):
+        ids = await _search(connection, parameters)
+    else:
+        ids = await _ids(connection, "list_ids", parameters)
+    keys = {"ids": ids, "workspace_id": sought.workspace_id}
+    return await fetch(connection, Record, Q["list_records"], keys)
+
+
+async def _search(connection: Connection, parameters: dict[str, Any]) -> list[UUID]:
+    ways = Ways(
+        lambda budget: _ids(connection, "walk", parameters | {"budget": budget}),
+        lambda budget: get(connection, Gathered, Q["gather"], parameters | {"budget": budget}),
     )
-    return await fetch(
-        connection, Record, Q["list_records"], {"ids": ids, "workspace_id": sought.workspace_id}
-    )
+    return await search(ways, parameters["limit"], BUDGETS)
 
 
-async def _search(connection: Connection, parameters: dict[str, object]) -> list[UUID]:
-    for exchanges, texts in BUDGETS:
-        found = await _ids(connection, "walk", parameters | {"budget": exchanges})
-        if len(found) == parameters["limit"]:
-            return found
-        gathered = await get(connection, _Gathered, Q["gather"], parameters | {"budget": texts})
-        if gathered.complete:
-            return gathered.ids
-    return await _ids(connection, "walk", parameters | {"budget": None})
-
-
-async def _ids(connection: Connection, query: str, parameters: dict[str, object]) -> list[UUID]:
+async def _ids(connection: Connection, query: str, parameters: dict[str, Any]) -> list[UUID]:
     return [row[0] for row in await (await connection.execute(Q[query], parameters)).fetchall()]

@@ -190,8 +190,8 @@ async def chunks(pool: Pool, place: Place) -> list[int]:
             "SELECT %(workspace)s, id, 'text' FROM base RETURNING id, knowledge_base_id), document AS ("
             "INSERT INTO documents (workspace_id, knowledge_base_id, source_id, name) "
             "SELECT %(workspace)s, knowledge_base_id, id, 'a' FROM source RETURNING id, knowledge_base_id) "
-            "INSERT INTO chunks (workspace_id, knowledge_base_id, document_id, ordinal, "
-            "start_chars, end_chars, text, text_hash, terms_count) "
+            "INSERT INTO chunks (workspace_id, knowledge_base_id, document_id, ordinal, start_chars, "
+            "end_chars, text, text_hash, terms_count) "
             "SELECT %(workspace)s, knowledge_base_id, id, n, n, n, 'a', "
             "decode(to_hex(n), 'escape'), 1 FROM document, generate_series(1, 4) AS n RETURNING id",
             {"workspace": place.workspace_id},
