@@ -12,6 +12,8 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from rag import index, models
+from rag.attached import AttachedTexts, first_attached
+from rag.candidates import Retrieval, settled
 from rag.chunk import split
 from rag.cite import Citer
 from rag.condense import standalone
@@ -32,12 +34,13 @@ from rag.merge import merged, placed
 from rag.models import Serving as Serving
 from rag.models import location_of as location_of
 from rag.models import place_of as place_of
+from rag.overview import asks_for_overview
 from rag.passages import Citation, DocumentText, Extracted, Hit, Question
 from rag.reindex import Reindexed as Reindexed
 from rag.reindex import prune as prune
 from rag.reindex import reindex as reindex
 from rag.retrieve import Only as Only
-from rag.retrieve import Retrieval, Retriever, read_hits
+from rag.retrieve import Retriever, read_hits
 from rag.score import Answered as Answered
 from rag.score import Judge, Scores, score
 
@@ -219,11 +222,10 @@ class Engine:
         self, pool: Pool, question: Question, clock: "_Clock"
     ) -> AsyncGenerator[AnswerEvent, None]:
         generator = self._models.generator
-        asked = await generator.condense(question) or standalone(question)
+        asked = await self._standalone(question)
         clock.lap("condense")
         yield Started(asked, generator.name)
-        found = await self._retriever.settle(await self._retriever.retrieve(pool, asked, question.scope))
-        clock.lap("retrieve")
+        found = await self._looked_up(pool, structs.replace(question, text=asked), clock)
         yield Retrieved(found.hits, found.relevance, found.relevant)
         sources = merged(found.hits)
         # What is quoted word for word comes from the sources as it is.
@@ -242,6 +244,26 @@ class Engine:
                 yield event
         clock.lap("generate")
         yield draft.finished(question, found, clock.laps)
+
+    async def _standalone(self, question: Question) -> str:
+        if asks_for_overview(question):
+            return question.text
+        return await self._models.generator.condense(question) or standalone(question)
+
+    async def _looked_up(self, pool: Pool, question: Question, clock: "_Clock") -> Retrieval:
+        """What the stand-alone question is answered from."""
+        texts = AttachedTexts(question.attached, self._models.embedder)
+        if asks_for_overview(question):
+            found = await texts.overview()
+            clock.lap("attachments")
+            return found
+        found = await settled(await self._retriever.retrieve(pool, question.text, question.scope))
+        clock.lap("retrieve")
+        if question.attached:
+            attached = await settled(await self._retriever.search(texts, question.text))
+            found = first_attached(attached, found)
+            clock.lap("attachments")
+        return found
 
     async def close(self) -> None:
         """Frees the models and ends the parsers."""

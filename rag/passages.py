@@ -64,7 +64,8 @@ class Scope(Struct, frozen=True):
 class Hit(Struct, frozen=True):
     """A retrieved chunk with its document and its place in each list (from 1, None = not in it).
 
-    `space_after` is what lies between it and the next chunk of its document, where that was retrieved too.
+    One of an attachment has a negative `chunk_id`: no row holds it. `space_after` is what lies between it and
+    the next chunk of its document, where that was retrieved too.
     A source that was made of neighbouring hits has them as `parts`.
     """
 
@@ -84,6 +85,11 @@ class Hit(Struct, frozen=True):
     lexical_rank: int | None = None
     space_after: str | None = None
     parts: tuple["Hit", ...] = ()
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it is of an attachment."""
+        return self.chunk_id < 0
 
     @property
     def headings(self) -> str:
@@ -113,8 +119,15 @@ class Turn(Struct, frozen=True):
     content: str
 
 
+class Attached(Struct, frozen=True):
+    """What came with a question: `document.text[start:end]` is what a citation of `id` quotes."""
+
+    id: UUID
+    document: DocumentText
+
+
 class Question(Struct, frozen=True):
-    """What the engine is asked."""
+    """What the engine is asked; it is answered from what is attached, too."""
 
     text: str
     scope: Scope
@@ -123,6 +136,7 @@ class Question(Struct, frozen=True):
     not_found_message: str = ""
     max_answer_tokens: int = 512
     temperature: float = 0.2
+    attached: tuple[Attached, ...] = ()
 
 
 def join_pages(pages: tuple[Page, ...], title: str) -> DocumentText:

@@ -1,8 +1,8 @@
 """A question to hits: nearest and best-worded chunks, both scores combined, and are they relevant."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -12,49 +12,26 @@ from pgvector import HalfVector
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-from rag.apart import added_by_look
-from rag.doubt import SentenceCosines, compare, telling_sentences
+from rag.candidates import Candidate, Found, Place, Plan, Read, Retrieval, Search, judged
+from rag.candidates import Only as Only
 from rag.embed import Embedder
-from rag.evidence import (
-    Evidence,
-    Wording,
-    background_of,
-    further_by_gloss,
-    trust_in_gloss,
-    trust_in_reading,
-    weigh,
-)
+from rag.evidence import further_by_gloss, trust_in_gloss, trust_in_reading
 from rag.glossary import gloss_in, language_to_gloss, speaks
-from rag.lexicon import asked_terms, language_of
+from rag.lexicon import asked_terms
 from rag.passages import Hit, Scope
 from rag.postings import Postings, best_worded
-from rag.rank import (
-    LOOKED_AT,
-    AskedWords,
-    FirstLook,
-    Match,
-    Weights,
-    first_look,
-    scores,
-    told_apart,
-    too_close,
-    weights_for,
-)
-from rag.relevance import Rule, in_doubt, odds_after_look, odds_of, relevance_of
+from rag.rank import weights_for
+from rag.relevance import Rule
 from rag.sqlfile import queries_beside, with_constants
 from rag.wording import Asked, KnownTerms, known_terms, of_known_alternatives
 
 Q = queries_beside(__file__)
-Only = Literal["fused", "dense", "lexical"]
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
-_CANDIDATES = 40  # of each half, or as many as hits are asked for
 _EXACT_CHUNKS = 10_000  # at most; comparing takes 0.65 ms a thousand
 _FEW_CHUNKS = 2_000  # not slower than the vector index
 _POSTINGS_READ = 3_000  # with 10,000 the same hit@1 (310 questions, 10,000 chunks)
 _NARROWEST = 0.1  # a category that is a smaller share of the chunks has no more of its postings read
-_TERMS_ASKED = 128
-_RELEVANT = 0.5
 # Sentences of nothing in common: their mean cosine is what this embedder gives to unrelated texts.
 _UNRELATED = (
     "The recipe calls for two cups of flour.",
@@ -66,65 +43,7 @@ _UNRELATED = (
 )
 
 
-class Doubt(Struct, frozen=True):
-    """What a closer look at hits needs: the question, its sentences' cosines, and what was found so far."""
-
-    wording: Wording
-    cosines: SentenceCosines
-    evidence: Evidence
-    rule: Rule
-    odds: float
-
-
-class Retrieval(Struct, frozen=True):
-    """Hits, best first, and how sure it is (0 to 1) that they speak about the question.
-
-    Where that is in `doubt`, `Retriever.settle` looks closer.
-    """
-
-    hits: tuple[Hit, ...]
-    relevance: float
-    relevant: bool
-    doubt: Doubt | None = None
-
-
-class _Candidate(Struct, frozen=True):
-    """A chunk with both scores; the best ones as hits too."""
-
-    chunk_id: int
-    dense: float | None
-    lexical: float
-    hit: Hit | None = None
-
-
-class _Read(Struct, frozen=True):
-    """The question as the embedder reads it: what its vector counts among words, and what as evidence."""
-
-    vector: NDArray[np.float32]
-    weight: float
-    trust: float
-    rule: Rule
-    by_gloss: float = 0.0
-
-
-class _Plan(Struct, frozen=True):
-    """What is looked for: how many candidates of each half, how many hits, and what they are ranked by."""
-
-    only: Only
-    limit: int
-    weights: Weights
-
-    @property
-    def candidates(self) -> int:
-        return max(_CANDIDATES, self.limit)
-
-    @property
-    def first_look(self) -> FirstLook:
-        alone = {"dense": FirstLook(1.0, 0.0), "lexical": FirstLook(0.0, 1.0)}
-        return alone.get(self.only) or first_look(self.weights)
-
-
-class _Found(Struct, frozen=True):
+class _Halves(Struct, frozen=True):
     """The candidates of each half, best first, and the terms as the scope knows them."""
 
     known: KnownTerms
@@ -147,13 +66,17 @@ class Retriever:
     async def retrieve(
         self, pool: Pool, question: str, scope: Scope, *, limit: int = 8, only: Only = "fused"
     ) -> Retrieval:
-        """The best `limit` chunks of the scope; `only` ranks by one half alone, for measuring.
+        """The best `limit` chunks of the scope; `only` ranks by one half alone, for measuring."""
+        return await self.search(_Index(pool, scope, self._queries), question, limit=limit, only=only)
+
+    async def search(self, place: Place, question: str, *, limit: int = 8, only: Only = "fused") -> Retrieval:
+        """The best `limit` chunks of the place.
 
         A question that finds another language than its own is asked again in English, word for word; so is
         one that finds nothing relevant in its own, and then only relevant texts in English count.
         """
         asked = Asked(question, asked_terms(question))
-        found = await self._retrieve(pool, asked, scope, limit=limit, only=only)
+        found = await self._search(place, asked, limit, only)
         if (language := language_to_gloss(question)) is None:
             return found
         is_own = _is_in(language, found)
@@ -162,56 +85,47 @@ class Retriever:
         # A glossary is loaded when it is first asked.
         glossed = await asyncio.to_thread(gloss_in, language, question)
         in_english = Asked(glossed.text, glossed.asked_terms(), glossed=True)
-        again = await self._retrieve(pool, in_english, scope, limit=limit, only=only)
+        again = await self._search(place, in_english, limit, only)
         return again if not is_own or (again.relevant and not _is_in(language, again)) else found
 
-    async def _retrieve(self, pool: Pool, asked: Asked, scope: Scope, *, limit: int, only: Only) -> Retrieval:
+    async def _search(self, place: Place, asked: Asked, limit: int, only: Only) -> Retrieval:
         # Before a connection is taken: while the model runs, none is held.
         read = await asyncio.to_thread(self._read, asked.text)
-        plan = _Plan(only, limit, weights_for(read.weight, self._unrelated or 0.0))
-        async with pool.connection() as connection:
-            found = await self._find(connection, asked, scope, read, plan)
-            candidates = await self._complete(connection, found, read, plan)
-        words = found.known.asked_words(language_of(asked.text)) if only == "fused" else None
-        cosines, scored = SentenceCosines(self._embedder, read.vector), _scores(candidates, words, plan)
-        if words and not asked.glossed and (close := too_close(scored)):
-            both = [hit for place in close if (hit := candidates[place].hit)]
-            added = await asyncio.to_thread(added_by_look, both, asked.text, words, plan.weights, cosines)
-            scored = told_apart(scored, close, added)
-        hits = _ranked(candidates, scored, plan.limit)
-        wording = found.known.of(asked)
-        lexical = [each.lexical for each in candidates]
-        shown = weigh(wording, hits, lexical, read.trust, read.by_gloss)
-        evidence = structs.replace(shown, background=background_of(each.dense for each in candidates))
-        return _judged(hits, Doubt(wording, cosines, evidence, read.rule, odds_of(evidence, read.rule)))
+        plan = Plan(only, limit, weights_for(read.weight, self._unrelated or 0.0))
+        search = Search(asked, read, plan)
+        return await judged(await place.find(search), search, self._embedder)
 
-    async def settle(self, found: Retrieval) -> Retrieval:
-        """The same with its doubt resolved: the sentences that say most of the question are compared with it.
-
-        Retrieving takes no such time, because an answer needs to know and a list of hits does not.
-        """
-        if found.doubt is None:
-            return found
-        odds = await asyncio.to_thread(_look_closer, found.doubt, found.hits)
-        return _settled(found.hits, odds)
-
-    def _read(self, question: str) -> _Read:
+    def _read(self, question: str) -> Read:
         if self._unrelated is None:
             self._unrelated = _mean_cosine(self._embedder.embed(_UNRELATED))
         vector = self._embedder.embed([question])[0]
         trust = trust_in_reading(self._embedder.readability(question))
         if (glossed := self._embedder.gloss_readability(question)) is None:
-            return _Read(vector, trust, trust, self._rule)
+            return Read(vector, trust, trust, self._rule)
         weight = trust_in_gloss(glossed)
-        return _Read(vector, weight, trust, self._rule.of_glosses(), further_by_gloss(trust, weight))
+        return Read(vector, weight, trust, self._rule.of_glosses(), further_by_gloss(trust, weight))
 
-    async def _find(
-        self, connection: AsyncConnection[Any], asked: Asked, scope: Scope, read: _Read, plan: _Plan
-    ) -> _Found:
+
+class _Index:
+    """The stored chunks of a scope."""
+
+    def __init__(self, pool: Pool, scope: Scope, queries: Mapping[str, bytes]) -> None:
+        self._pool = pool
+        self._scope = scope
+        self._queries = queries
+
+    async def find(self, search: Search) -> Found:
+        """The candidates of both halves, in two round trips."""
+        async with self._pool.connection() as connection:
+            halves = await self._find(connection, search)
+            candidates = await self._complete(connection, halves, search)
+        return Found(halves.known, candidates)
+
+    async def _find(self, connection: AsyncConnection[Any], search: Search) -> _Halves:
         """The candidates of both halves, in one round trip (two more where categories narrow the scope)."""
-        terms = {term.term: term for term in asked.terms[:_TERMS_ASKED]}
+        scope, plan, terms = self._scope, search.plan, search.terms
         parameters = _scope_parameters(scope) | await _searched(connection, scope) | _find_parameters(plan)
-        parameters |= {"terms": list(terms), "vector": HalfVector(read.vector)}
+        parameters |= {"terms": list(terms), "vector": HalfVector(search.read.vector)}
         async with connection.pipeline():
             counted = await connection.execute(Q["begin_search"], parameters)
             rows = await connection.cursor(binary=True).execute(Q["find_terms"], parameters)
@@ -222,23 +136,23 @@ class Retriever:
         known = known_terms(terms, found, (await counted.fetchone() or (0, 0))[:2])
         most = 0 if plan.only == "dense" else plan.candidates
         worded = await _best_worded(connection, known, scope, found, most) if most else []
-        return _Found(
-            of_known_alternatives(known) if asked.glossed else known,
+        return _Halves(
+            of_known_alternatives(known) if search.asked.glossed else known,
             [row[0] for row in await near.fetchall()] if near.description else [],
             worded,
         )
 
     async def _complete(
-        self, connection: AsyncConnection[Any], found: _Found, read: _Read, plan: _Plan
-    ) -> list[_Candidate]:
+        self, connection: AsyncConnection[Any], found: _Halves, search: Search
+    ) -> list[Candidate]:
         """The candidates with both scores, and the best of them as hits."""
-        look = plan.first_look
+        look = search.plan.first_look
         parameters = found.known.parameters() | {
             "chunk_ids": list(dict.fromkeys([*found.nearest, *found.worded])),
-            "vector": HalfVector(read.vector),
+            "vector": HalfVector(search.read.vector),
             "per_cosine": look.per_cosine,
             "per_words": look.per_words,
-            "shown": max(plan.limit, LOOKED_AT),
+            "shown": search.plan.shown,
         }
         async with connection.pipeline():
             await connection.execute(Q["keep_plans"])
@@ -246,17 +160,6 @@ class Retriever:
             await connection.commit()  # in the same round trip
         ranks = _ranks(found.nearest), _ranks(found.worded)
         return [_candidate(row, *ranks) for row in await cursor.fetchall()]
-
-
-def _judged(hits: tuple[Hit, ...], first: Doubt) -> Retrieval:
-    """The hits as the first evidence judges them, with the doubt that it leaves."""
-    doubtful = bool(hits) and in_doubt(first.odds, first.evidence, first.rule)
-    return structs.replace(_settled(hits, first.odds), doubt=first if doubtful else None)
-
-
-def _settled(hits: tuple[Hit, ...], odds: float) -> Retrieval:
-    relevance = relevance_of(odds)
-    return Retrieval(hits, relevance, bool(hits) and relevance >= _RELEVANT)
 
 
 def _mean_cosine(vectors: NDArray[np.float32]) -> float:
@@ -273,7 +176,7 @@ async def _searched(connection: AsyncConnection[Any], scope: Scope) -> dict[str,
     return {"searched": row[0] if row else 0}
 
 
-def _find_parameters(plan: _Plan) -> dict[str, Any]:
+def _find_parameters(plan: Plan) -> dict[str, Any]:
     return {
         "candidates": plan.candidates,
         "few": _FEW_CHUNKS,
@@ -305,12 +208,10 @@ def _ranks(chunk_ids: Iterable[int]) -> dict[int, int]:
     return {chunk_id: rank for rank, chunk_id in enumerate(chunk_ids, start=1)}
 
 
-def _candidate(
-    row: tuple[Any, ...], dense_ranks: dict[int, int], lexical_ranks: dict[int, int]
-) -> _Candidate:
+def _candidate(row: tuple[Any, ...], dense_ranks: dict[int, int], lexical_ranks: dict[int, int]) -> Candidate:
     chunk_id, dense, lexical, document_id, *_ = row
     if document_id is None:  # not among the first, or deleted since it was found
-        return _Candidate(chunk_id, dense, lexical)
+        return Candidate(chunk_id, dense, lexical)
     hit = structs.replace(
         _hit((chunk_id, *row[3:])),
         dense_score=dense,
@@ -318,44 +219,11 @@ def _candidate(
         dense_rank=dense_ranks.get(chunk_id),
         lexical_rank=lexical_ranks.get(chunk_id),
     )
-    return _Candidate(chunk_id, dense, lexical, hit)
-
-
-def _scores(candidates: Sequence[_Candidate], words: AskedWords | None, plan: _Plan) -> list[float]:
-    """The candidates' scores; sentences count where `words` are looked for in them."""
-    if plan.only == "dense":
-        return [each.dense or 0.0 for each in candidates]
-    if words is None:
-        return [each.lexical for each in candidates]
-    matches = [
-        Match(
-            each.dense,
-            each.lexical,
-            words.best_sentence(each.hit.headings, each.hit.text) if each.hit and place < LOOKED_AT else 0.0,
-        )
-        for place, each in enumerate(candidates)
-    ]
-    return scores(matches, plan.weights)
+    return Candidate(chunk_id, dense, lexical, hit)
 
 
 def _is_in(language: str, found: Retrieval) -> bool:
     return speaks(language, [hit.text for hit in found.hits])
-
-
-def _look_closer(doubt: Doubt, hits: Sequence[Hit]) -> float:
-    sentences = telling_sentences(doubt.wording, hits)
-    compared = compare(doubt.wording.question, sentences, doubt.cosines.of(sentences))
-    return odds_after_look(doubt.odds, compared, doubt.evidence, doubt.rule)
-
-
-def _ranked(candidates: Sequence[_Candidate], scored: Sequence[float], limit: int) -> tuple[Hit, ...]:
-    """The best hits with their scores."""
-    hits = [
-        structs.replace(each.hit, score=score)
-        for each, score in zip(candidates, scored, strict=True)
-        if each.hit
-    ]
-    return tuple(sorted(hits, key=lambda hit: (-hit.score, hit.chunk_id))[:limit])
 
 
 async def read_hits(connection: AsyncConnection[Any], chunk_ids: Sequence[int]) -> tuple[Hit, ...]:

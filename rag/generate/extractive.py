@@ -12,8 +12,10 @@ from msgspec import Struct
 from rag.embed import Embedder
 from rag.generate import Ask, Piece
 from rag.generate.answer_types import matches_answer_type, wanted_types
+from rag.generate.gist import gist
 from rag.generate.units import Unit, units_of
 from rag.glossary import gloss_for
+from rag.overview import asks_for_overview
 from rag.passages import Hit, Question
 from rag.support import WordUnit, word_units
 
@@ -65,7 +67,10 @@ class ExtractiveGenerator:
         self, question: Question, standalone_question: str, hits: tuple[Hit, ...]
     ) -> AsyncIterator[Piece]:
         """The chosen sentences in groups of a few words."""
-        answer = await asyncio.to_thread(self.answer, standalone_question, hits)
+        if asks_for_overview(question):
+            answer = await asyncio.to_thread(overview, hits)
+        else:
+            answer = await asyncio.to_thread(self.answer, standalone_question, hits)
         answer = answer or question.not_found_message
         for piece in _pieces(answer):
             yield Piece(piece)
@@ -152,6 +157,11 @@ class ExtractiveGenerator:
         if alike or (first.is_of_type and not unit.is_of_type):
             return self._weights.keep_unlike
         return self._weights.keep_elsewhere if elsewhere else self._weights.keep
+
+
+def overview(hits: Sequence[Hit]) -> str:
+    """The answer text with its marks that tells what the hits are about."""
+    return _written(gist(hits))
 
 
 def _distinct(hits: Sequence[Hit]) -> list[Unit]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rag import retrieve
 from rag.calibrate import calibrate
+from rag.candidates import settled
 from rag.models import enlist
 from rag.passages import Scope
 from rag.relevance import BY_WORDS, Rule
@@ -169,7 +170,7 @@ async def test_a_sentence_that_told_candidates_apart_is_not_embedded_again_to_se
     asker, embedder = watched(library)
     found = await asker.retrieve(library.pool, "Has the harbour a rusty crane?", scope(library))
     assert found.doubt is not None
-    await asker.settle(found)
+    await settled(found)
     assert len(embedder.texts) == len(set(embedder.texts))
 
 
