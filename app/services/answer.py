@@ -23,12 +23,14 @@ from app.services.accept_question import Ask, Turn, accept_question
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.notify import open_delivery
+from app.services.read_attachments import read_attachments
 from app.services.run_jobs import announce
 from app.store import assistants, conversations, exchanges, jobs
 from app.store.conversations import NewMessage
 from app.store.exchanges import Outcome
 from app.store.pool import DATABASE_ERRORS
 from rag.events import AnswerEvent, Failed, Finished, Retrieved, Started, Token
+from rag.passages import Attached, Question
 
 _BROKE_OFF = "The answer broke off because of an error on the server. Please ask again."
 
@@ -142,7 +144,8 @@ async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent])
     last: AnswerEvent = Failed(_BROKE_OFF)
     opened: tuple[Job, ...] = ()
     try:
-        async with aclosing(house.engine.answer(house.pool, turn.question)) as made:
+        question = await _with_attachments(house, turn, trace)
+        async with aclosing(house.engine.answer(house.pool, question)) as made:
             async for event in made:
                 trace.note(event)
                 if isinstance(event, Finished | Failed):
@@ -162,6 +165,14 @@ async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent])
         events.put_nowait(last)
     for job in opened:
         await announce(house, job)
+
+
+async def _with_attachments(house: House, turn: Turn, trace: "_Trace") -> Question:
+    if not turn.attachments:
+        return turn.question
+    texts = await read_attachments(house, turn.attachments)
+    trace.lap("read")
+    return replace(turn.question, attached=tuple(Attached(each, text) for each, text in texts))
 
 
 async def _store_failure(house: House, turn: Turn, trace: "_Trace") -> None:
