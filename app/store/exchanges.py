@@ -59,6 +59,12 @@ async def list_exchanges(connection: Connection, conversation_id: UUID) -> tuple
     return await fetch(connection, Exchange, Q["list_exchanges"], {"conversation_id": conversation_id})
 
 
+async def list_opening_ids(connection: Connection, exchange_ids: list[UUID]) -> set[UUID]:
+    """Those of the exchanges that are the first of their threads."""
+    cursor = await connection.execute(Q["list_opening_ids"], {"exchange_ids": exchange_ids})
+    return {row[0] for row in await cursor.fetchall()}
+
+
 async def insert_citations(
     connection: Connection, workspace_id: UUID, message_id: UUID, citations: tuple[Citation, ...]
 ) -> None:

@@ -25,6 +25,12 @@ SELECT id, seq, workspace_id, assistant_id, conversation_id, question_message_id
        standalone_question, model, state, relevance, timings_ms, usage, error, created_at, finished_at
 FROM exchanges WHERE conversation_id = %(conversation_id)s::uuid ORDER BY seq
 
+-- name: list_opening_ids
+-- Those of some exchanges that no other came before in their threads.
+SELECT e.id FROM exchanges AS e
+WHERE e.id = ANY(%(exchange_ids)s::uuid[])
+  AND e.seq = (SELECT min(other.seq) FROM exchanges AS other WHERE other.conversation_id = e.conversation_id)
+
 -- name: insert_citation
 -- A verified mark of an answer.
 INSERT INTO citations (message_id, number, workspace_id, document_id, chunk_id, title, url, page, start_chars,
