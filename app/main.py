@@ -40,7 +40,11 @@ def create_app(settings: Settings, *, house: House) -> Litestar:
     limits = RateLimiter(settings.rate_limit_per_minute)
     body_bytes = upload_body_bytes(settings.max_upload_mb)
     application = Litestar(
-        route_handlers=[channel.channel_router(body_bytes), *maiagent.maiagent_routers(), health_router()],
+        route_handlers=[
+            channel.channel_router(body_bytes),
+            *maiagent.maiagent_routers(body_bytes),
+            health_router(),
+        ],
         dependencies={
             "house": Provide(lambda: house, sync_to_thread=False),
             "limits": Provide(lambda: limits, sync_to_thread=False),

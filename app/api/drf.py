@@ -14,9 +14,11 @@ from uuid import UUID
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from msgspec import inspect
 
 from app.domain import errors
+from app.security.limits import JSON_BODY_BYTES
 
 T = TypeVar("T", bound=msgspec.Struct)
 Wrong = list[str] | dict[str, Any] | list[Any]
@@ -43,6 +45,8 @@ FILLED = {"form": "filled"}
 class WrongFields(Exception):
     """A body or query that can't be taken; `fields` says why, by the names on the wire."""
 
+    status_code = 400
+
     def __init__(self, fields: Mapping[str, Any]) -> None:
         super().__init__(str(fields))
         self.fields = fields
@@ -50,6 +54,8 @@ class WrongFields(Exception):
 
 class Unsupported(Exception):
     """A body of another media type than JSON."""
+
+    status_code = 415
 
 
 # --- what is answered when something is wrong
@@ -129,12 +135,19 @@ def _reply(status: int, body: Any, headers: dict[str, str] | None = None) -> Res
 # --- how bodies and queries are read
 
 
-async def read_body(request: Request[Any, Any, Any], kind: type[T]) -> T:
+async def read_body(request: Request[Any, Any, Any], kind: type[T], most_bytes: int = JSON_BODY_BYTES) -> T:
     """The JSON body as `kind`; fields come in camelCase or snake_case, unknown ones are ignored.
 
-    Raises: WrongFields (all wrong fields at once), Unsupported, Invalid (no JSON object).
+    Raises: WrongFields (all wrong fields at once), Unsupported, Invalid (no JSON object),
+    RequestEntityTooLarge.
     """
-    return convert(_decoded(request, await request.body()), kind)
+    raw = bytearray()
+    # Where files are taken too, the route's own limit is theirs.
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > most_bytes:
+            raise RequestEntityTooLarge
+    return convert(_decoded(request, bytes(raw)), kind)
 
 
 def read_query(request: Request[Any, Any, Any], kind: type[T]) -> T:

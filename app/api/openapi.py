@@ -37,10 +37,17 @@ td { padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--soft); verti
 h3 { font-size: 1rem; margin: .9rem 0 .2rem; }
 """
 
+_FORM = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "format": "binary"}},
+    "required": ["file"],
+}
+
 
 def describe_bodies(application: Litestar) -> None:
     """Adds to the description what handlers state in their `opt`: `takes`, the ids or body that they read
-    themselves, and `fails`, the body of every error with the status codes that are documented for it."""
+    themselves, `takes_file`, that they take a form with a file, and `fails`, the body of every error with the
+    status codes that are documented for it."""
     description = application.openapi_schema
     for route in application.routes:
         if isinstance(route, HTTPRoute):
@@ -60,6 +67,10 @@ def _complete(description: OpenAPI, operation: Operation, stated: dict[str, Any]
             operation.parameters = [*(operation.parameters or []), *_in_query(description, schema)]
         else:
             operation.request_body = RequestBody(content={"application/json": OpenAPIMediaType(schema)})
+    if stated.get("takes_file"):
+        known = operation.request_body.content if isinstance(operation.request_body, RequestBody) else {}
+        form = OpenAPIMediaType(cast(Any, _FORM))
+        operation.request_body = RequestBody(content={**known, "multipart/form-data": form})
     if failure := stated.get("fails"):
         content = {"application/json": OpenAPIMediaType(_schema(description, failure[0]))}
         for status in failure[1]:

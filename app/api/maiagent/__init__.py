@@ -4,7 +4,19 @@ from litestar import Router
 from litestar.di import Provide
 from litestar.openapi.spec import SecurityScheme
 
-from app.api.maiagent import chatbots, contacts, conversations, inboxes, messages, pictures, records, webhooks
+from app.api.maiagent import (
+    attachments,
+    chatbots,
+    contacts,
+    conversations,
+    files,
+    inboxes,
+    messages,
+    pictures,
+    records,
+    uploads,
+    webhooks,
+)
 from app.api.maiagent.auth import identify
 from app.api.maiagent.errors import CHALLENGE, render
 from app.api.maiagent.wire import Failure
@@ -17,12 +29,24 @@ __all__ = ["PREFIXES", "maiagent_routers", "render", "security_schemes"]
 _DOCUMENTED = (400, 401, 404, 429)
 
 
-def maiagent_routers() -> list[Router]:
-    """The routes of the door, under each of its prefixes; the description shows them under the first."""
-    return [_router(prefix, shown=prefix == PREFIXES[0]) for prefix in PREFIXES]
+def maiagent_routers(upload_body_bytes: int) -> list[Router]:
+    """The routes of the door, under each of its prefixes; the description shows them under the first.
+
+    Files come in bodies of up to `upload_body_bytes`.
+    """
+    return [_router(prefix, upload_body_bytes) for prefix in PREFIXES]
 
 
-def _router(prefix: str, *, shown: bool) -> Router:
+def _router(prefix: str, upload_body_bytes: int) -> Router:
+    with_files = Router(
+        "/",
+        route_handlers=[
+            attachments.create_attachment,
+            attachments.create_conversation_attachment,
+            uploads.receive_upload,
+        ],
+        request_max_body_size=upload_body_bytes,
+    )
     return Router(
         prefix,
         route_handlers=[
@@ -48,11 +72,14 @@ def _router(prefix: str, *, shown: bool) -> Router:
             webhooks.set_webhook,
             webhooks.remove_webhook,
             pictures.default_avatar,
+            uploads.announce_upload,
+            files.download_file,
+            with_files,
         ],
         request_max_body_size=JSON_BODY_BYTES,
         dependencies={"caller": Provide(identify)},
         exception_handlers={Exception: render},
-        include_in_schema=shown,
+        include_in_schema=prefix == PREFIXES[0],
         opt={"fails": (Failure, _DOCUMENTED)},
         tags=["maiagent"],
         security=[{"maiagent": []}],

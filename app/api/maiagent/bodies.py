@@ -109,6 +109,23 @@ class NewWebhook(_Body, frozen=True):
     url: Address
 
 
+class NewAttachment(_Body, frozen=True):
+    """A file to store; in JSON `file` is the key of a presigned upload."""
+
+    file: Any = None
+    filename: Name | None = None
+    type: Any = None
+
+
+class NewUpload(_Body, frozen=True):
+    """A file that will be sent; which model and field it is for makes no difference here."""
+
+    filename: FilledName
+    file_size: Annotated[int, Meta(ge=1)]
+    model_name: Name | None = None
+    field_name: Name | None = None
+
+
 class ConversationsQuery(_Body, frozen=True):
     """Which conversations are wanted."""
 

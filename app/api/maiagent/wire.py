@@ -123,6 +123,13 @@ class Attachment(_Body, frozen=True):
     conversation: UUID | None
 
 
+class Presigned(_Body, frozen=True):
+    """Where to send a file, and the form's fields that go before it."""
+
+    url: str
+    fields: dict[str, str]
+
+
 class Feedback(_Body, frozen=True):
     """What a person thinks of an answer."""
 
