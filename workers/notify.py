@@ -7,7 +7,7 @@ from app.services.notify import deliver_answer
 from workers.shop import Shop, declare_job
 
 # Its threads do nothing but wait for receivers.
-THREADS = 16
+THREADS = 32
 
 
 def declare(broker: dramatiq.Broker, shop: Shop) -> None:

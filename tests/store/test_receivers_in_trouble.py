@@ -90,6 +90,7 @@ async def test_a_slow_receiver_has_four_posts_under_way_and_what_waits_costs_no_
     house: House, visit: Visit, queue: HeldQueue
 ) -> None:
     go_on, asked = asyncio.Event(), asyncio.Semaphore(0)
+    go_on.set()
 
     async def say(path: str, writer: asyncio.StreamWriter) -> None:
         asked.release()
@@ -98,6 +99,10 @@ async def test_a_slow_receiver_has_four_posts_under_way_and_what_waits_costs_no_
 
     async with site(say) as server:
         await hook(house, visit, server)
+        await ask(house, visit)
+        await queue.work_off(house)
+        await asked.acquire()
+        go_on.clear()
         for _ in range(5):
             await ask(house, visit)
         first = [asyncio.create_task(run(house, job)) for job in queue.jobs[:4]]
@@ -108,7 +113,7 @@ async def test_a_slow_receiver_has_four_posts_under_way_and_what_waits_costs_no_
         go_on.set()
         assert {job.state for job in await asyncio.gather(*first)} == {JobState.DONE}
         assert (await run(house, queue.jobs[4])).state is JobState.DONE
-    assert len(server.requests) == 5
+    assert len(server.requests) == 6
 
 
 async def let_lease_run_out(house: House) -> None:

@@ -35,6 +35,8 @@ def fails(receivers: Receivers, clock: Clock, after_s: float, rest_s: float = 8)
 
 def test_a_receiver_has_a_few_posts_under_way_and_the_others_have_theirs() -> None:
     receivers = Receivers()
+    with receivers.turn(HOOK, 8), pytest.raises(Busy), receivers.turn(HOOK, 8):
+        raise AssertionError("it has answered nothing yet")
     turns = [receivers.turn(HOOK, 8) for _ in range(AT_ONCE)]
     for turn in turns:
         turn.__enter__()
@@ -44,6 +46,18 @@ def test_a_receiver_has_a_few_posts_under_way_and_the_others_have_theirs() -> No
         pass
     turns[0].__exit__(None, None, None)
     with receivers.turn(HOOK, 8):
+        pass
+
+
+def test_who_kept_silent_has_one_at_a_time_until_it_answers(clock: Clock) -> None:
+    receivers = Receivers()
+    with receivers.turn(HOOK, 8):
+        pass
+    fails(receivers, clock, after_s=5)
+    clock.now += 60
+    with receivers.turn(HOOK, 8), pytest.raises(Busy), receivers.turn(HOOK, 8):
+        raise AssertionError
+    with receivers.turn(HOOK, 8), receivers.turn(HOOK, 8):
         pass
 
 
@@ -69,6 +83,8 @@ def test_who_refuses_at_once_holds_nobody_up_and_is_asked_again(clock: Clock) ->
 
 def test_a_shorter_rest_does_not_end_a_longer_one(clock: Clock) -> None:
     receivers = Receivers()
+    with receivers.turn(HOOK, 8):
+        pass
     with pytest.raises(Unavailable), receivers.turn(HOOK, 8):
         fails(receivers, clock, after_s=5, rest_s=60)
         clock.now += 5
