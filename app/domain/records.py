@@ -50,6 +50,12 @@ class Record(Struct, frozen=True):
     finished_at: datetime | None
 
     @property
+    def reply_ms(self) -> int | None:
+        """How long the answer took; None while there is none."""
+        stages = self.timings_ms
+        return stages.get("total", sum(stages.values())) if stages else None
+
+    @property
     def position(self) -> RecordPosition:
         """Where it stands."""
         return RecordPosition(self.created_at, self.seq)

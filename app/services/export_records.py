@@ -90,7 +90,7 @@ def row_of(entry: Entry) -> Row:
         "\n".join(_reference(mark, entry.document_names) for mark in entry.citations),
         record.answer,
         *(per_cent.get(metric) for metric in _METRICS),
-        round(sum(record.timings_ms.values()) / 1000, 2) if record.timings_ms else None,
+        None if record.reply_ms is None else round(record.reply_ms / 1000, 2),
         record.created_at,
     )
 

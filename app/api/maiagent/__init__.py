@@ -64,6 +64,7 @@ def _router(prefix: str, upload_body_bytes: int) -> Router:
             messages.put_feedback,
             messages.delete_feedback,
             records.list_records,
+            records.export_excel,
             inboxes.list_inboxes,
             inboxes.list_web_chats,
             contacts.create_contact,

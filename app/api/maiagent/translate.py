@@ -247,7 +247,7 @@ def record(reviewed: Reviewed) -> wire.Record:
         input_message=found.question,
         condense_message=found.standalone_question or found.question,
         output_message=found.answer,
-        reply_time=f"{found.timings_ms.get('total', 0) / 1000:.3f}",
+        reply_time=f"{(found.reply_ms or 0) / 1000:.3f}",
         created_at=timestamp(found.created_at),
         error=found.error or "",
         processing_time=found.timings_ms,
