@@ -7,7 +7,9 @@ from functools import cached_property
 from itertools import zip_longest
 from uuid import UUID
 
+import numpy as np
 from msgspec import Struct, structs
+from numpy.typing import NDArray
 
 from rag.candidates import Candidate, Found, Plan, Retrieval, Search
 from rag.chunk import headed, headline, split
@@ -17,7 +19,7 @@ from rag.passages import Attached, Chunk, Hit
 from rag.postings import K1, B
 from rag.wording import KnownTerms, known_terms, of_known_alternatives
 
-_MOST_EMBEDDED = 80  # chunks; README, "Attachments"
+_MOST_EMBEDDED = 40  # chunks; README, "Attachments"
 _SHOWN = 12  # hits of an overview
 _FIRST, _BESIDE = 5, 3  # hits of attachments and of the index where both speak about the question
 _MOST_TF = 255  # as in posting lists
@@ -41,6 +43,9 @@ class AttachedTexts:
     def __init__(self, attached: Sequence[Attached], embedder: Embedder) -> None:
         self._attached = attached
         self._embedder = embedder
+        self._vectors: dict[
+            int, NDArray[np.float32]
+        ] = {}  # a question may be asked twice, in English again
 
     async def find(self, search: Search) -> Found:
         """The candidates of both halves."""
@@ -73,9 +78,14 @@ class AttachedTexts:
         lexical = [_bm25(passage, known) for passage in self.passages]
         worded = sorted(range(len(lexical)), key=lambda place: -lexical[place])
         near = worded[:_MOST_EMBEDDED]
-        vectors = self._embedder.embed([self.passages[place].read_as for place in near])
-        cosines = dict(zip(near, (vectors @ search.read.vector).tolist(), strict=True))
+        self._embed([place for place in near if place not in self._vectors])
+        cosines = {place: float(self._vectors[place] @ search.read.vector) for place in near}
         return Found(known, _first_look(self._candidates(cosines, lexical, search.plan), search.plan))
+
+    def _embed(self, places: Sequence[int]) -> None:
+        if places:
+            vectors = self._embedder.embed([self.passages[place].read_as for place in places])
+            self._vectors.update(zip(places, vectors, strict=True))
 
     def _known(self, search: Search) -> KnownTerms:
         asked = search.terms

@@ -34,7 +34,7 @@ from rag.merge import merged, placed
 from rag.models import Serving as Serving
 from rag.models import location_of as location_of
 from rag.models import place_of as place_of
-from rag.overview import asks_for_overview
+from rag.overview import asks_for_overview, points_back
 from rag.passages import Citation, DocumentText, Extracted, Hit, Question
 from rag.reindex import Reindexed as Reindexed
 from rag.reindex import prune as prune
@@ -248,7 +248,8 @@ class Engine:
     async def _standalone(self, question: Question) -> str:
         if asks_for_overview(question):
             return question.text
-        return await self._models.generator.condense(question) or standalone(question)
+        rewritten = await self._models.generator.condense(question)
+        return rewritten or (standalone(question) if points_back(question) else question.text.strip())
 
     async def _looked_up(self, pool: Pool, question: Question, clock: "_Clock") -> Retrieval:
         """What the stand-alone question is answered from."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 
+from rag.condense import is_follow_up
 from rag.lexicon import fold, is_unspaced
 from rag.passages import Question
 
@@ -47,11 +48,20 @@ _SMALL = _words_of(
     "请 請 请问 請問 帮 幫 帮我 幫我 给 給 给我 給我 我 你 能 可以 能否 一下 一个 一個 一份 用 的 了 吗",
     "嗎 呢 是 什么 什麼 哪些 里 裡 里面 裡面 中 都 有 把 对 對 简单 簡單 简要 簡要 全文 整 整个 整個 做",
 )
+
+
+def _either(words: frozenset[str], *, unspaced: bool) -> str:
+    """A pattern of the words with or without blanks between them, longest first."""
+    return "|".join(sorted((word for word in words if is_unspaced(word) == unspaced), key=len, reverse=True))
+
+
 _KNOWN = _DEMONSTRATIVES | _NAMES | _WHOLE | _SMALL
 _HAN = "\u3400-\u9fff"
-_WORD = re.compile(
-    "|".join(sorted((word for word in _KNOWN if re.match(f"[{_HAN}]", word)), key=len, reverse=True))
-    + rf"|[{_HAN}]|[^\W{_HAN}]+"
+_WORD = re.compile(rf"{_either(_KNOWN, unspaced=True)}|[{_HAN}]|[^\W{_HAN}]+")
+_NAMED = re.compile(
+    rf"\b(?:{_either(_DEMONSTRATIVES, unspaced=False)}) (?:{_either(_NAMES, unspaced=False)})\b"
+    rf"|(?:{_either(_DEMONSTRATIVES, unspaced=True)})(?:{_either(_NAMES, unspaced=True)})",
+    re.IGNORECASE,
 )
 _LONGEST = 200  # characters; a longer request says more than these words
 _LONGEST_NAME = 4  # characters of an unknown Chinese name
@@ -69,6 +79,12 @@ def asks_for_overview(question: Question) -> bool:
     if unknown:
         return unknown <= _named(words) and not _WHOLE.isdisjoint(words)
     return not words or any(word not in _SMALL for word in words)
+
+
+def points_back(question: Question) -> bool:
+    """Whether the question can't be understood alone, where "this document" is the one that is attached."""
+    text = _NAMED.sub(" ", question.text) if question.attached else question.text
+    return is_follow_up(text)
 
 
 def _without_names(question: Question) -> str:

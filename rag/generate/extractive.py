@@ -37,6 +37,7 @@ class Weights(Struct, frozen=True):
     similarity: float = 0.8
     answer_type: float = 0.12
     hit: float = 0.5
+    attached: float = 0.15  # what came with the question goes before what is known already
     keep: float = 0.8  # a further sentence must reach this share of the best one's score
     keep_elsewhere: float = 0.9  # the same, out of another hit
     keep_antecedent: float = 0.5  # the same, if the best one refers back to it and may not answer alone
@@ -118,6 +119,7 @@ class ExtractiveGenerator:
                 weights.overlap * own + weights.lead * (quoted - own) + weights.context * (around - quoted)
             )
             score += weights.answer_type * unit.is_of_type
+            score += weights.attached * hits[unit.hit].is_attached
             scores.append(score + weights.hit * max(unit.score, 0.0) / top)
         return scores
 

@@ -48,11 +48,12 @@ def _told(units: Sequence[Unit], most: int) -> list[Unit]:
 
 
 def _is_sentence(unit: Unit) -> bool:
-    """Whether it says something: neither a row nor a title nor a block of text."""
+    """Whether it says something, and all of it: neither a row nor a title nor the rest of a sentence."""
     unspaced = sum(map(is_unspaced, unit.shown))
     chars = len(unit.shown) + (_CHARS_OF_A_CHARACTER - 1) * unspaced
     ends = unit.shown[-1:] in ".!?。！？…"
-    return not unit.is_row and ends and _FEWEST_CHARS <= chars <= _MOST_CHARS
+    whole = ends and not unit.shown[:1].islower()
+    return not unit.is_row and whole and _FEWEST_CHARS <= chars <= _MOST_CHARS
 
 
 def _words(unit: Unit) -> frozenset[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from msgspec import structs
 
 from rag.embed import Embedder
 from rag.engine import Engine, Models
@@ -12,7 +13,7 @@ from rag.events import Finished, Retrieved, Started
 from rag.extract import Extractor
 from rag.generate.extractive import ExtractiveGenerator
 from rag.glossing import load_glossing_embedder
-from rag.passages import Attached, Page, Question, Scope, Turn, join_pages
+from rag.passages import Attached, Hit, Page, Question, Scope, Turn, join_pages
 from rag.testing import HashEmbedder, ScriptedGenerator
 from tests.library import Library, Pool, open_library
 
@@ -127,6 +128,13 @@ async def test_a_request_for_the_whole_reaches_a_model_with_the_attachment_as_it
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
     return load_glossing_embedder()
+
+
+async def test_an_attached_sentence_is_quoted_before_one_that_is_known(embedder: Embedder) -> None:
+    known = Hit(7, uuid4(), "loans.md", None, LOANS, 0, len(LOANS), None, (), 0.9)
+    notice = structs.replace(known, chunk_id=-1, document_id=uuid4(), text=NOTICE, score=0.8)
+    answer = ExtractiveGenerator(embedder).answer(QUESTION, (notice, known))
+    assert answer.index("ten days") < answer.index("fourteen days")
 
 
 async def quoted(pool: Pool, embedder: Embedder, text: str, *attachments: Attached) -> Answer:

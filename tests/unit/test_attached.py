@@ -12,7 +12,7 @@ from rag.cite import Citer
 from rag.events import Cited, Token
 from rag.generate.extractive import overview
 from rag.merge import merged
-from rag.overview import asks_for_overview
+from rag.overview import asks_for_overview, points_back
 from rag.passages import Attached, Citation, Hit, Page, Question, Scope, join_pages
 from rag.relevance import BY_WORDS
 from rag.retrieve import Retriever
@@ -216,3 +216,18 @@ def test_a_request_that_names_what_it_wants_is_not(text: str) -> None:
 
 def test_without_attachments_there_is_no_whole() -> None:
     assert not asks_for_overview(Question("Summarize this file", Scope(())))
+
+
+@pytest.mark.parametrize(
+    ("text", "back"),
+    [
+        ("What does this document say about parking?", False),
+        ("¿Qué dice este documento sobre las vacaciones?", False),
+        ("这份文件里关于停车有什么规定？", False),
+        ("How long is it in this document?", True),
+        ("And for part-time staff?", True),
+    ],
+)
+def test_this_document_is_the_attached_one_and_not_one_spoken_of_before(text: str, back: bool) -> None:
+    assert points_back(asked(text)) == back
+    assert points_back(Question("What does this document say about parking?", Scope(())))
