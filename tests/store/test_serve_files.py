@@ -1,5 +1,6 @@
 """Links to files: who has one gets the file, nobody makes one, and what is deleted is gone."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
@@ -9,12 +10,13 @@ import pytest
 from app.domain.errors import NotFound
 from app.domain.knowledge import Row, SourceKind
 from app.domain.paging import PageRequest
+from app.domain.quotes import CitedFile, CitedKind
 from app.services.add_sources import add_path, find_target
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.manage_rows import add_rows, delete_rows, list_rows
 from app.services.manage_sources import create_source
-from app.services.serve_files import ServedFile, attachment_link, document_link, open_file
+from app.services.serve_files import ServedFile, attachment_link, cited_link, open_file
 from app.store import documents, sources
 from app.store.documents import NewDocument
 from app.store.sources import NewSource
@@ -25,6 +27,11 @@ from tests.parts import HeldQueue
 
 def token_of(link: str) -> str:
     return urlsplit(link).path.split("/")[3]
+
+
+def document_token(house: House, document_id: UUID, name: str) -> str:
+    now = datetime.now(UTC)
+    return token_of(cited_link(house, "http://x", CitedFile(document_id, CitedKind.DOCUMENT, name, now, now)))
 
 
 async def body(served: ServedFile) -> bytes:
@@ -90,7 +97,7 @@ async def test_a_documents_file_is_served_as_it_was_added(
     name = "added/notes.md"
     found = await document_id(house, name)
     for _ in range(2):
-        served = await open_file(house, token_of(document_link(house, "", found, name)))
+        served = await open_file(house, document_token(house, found, name))
         assert served.name == "notes.md"
         assert await body(served) == TEXT
         await queue.work_off(house)
@@ -102,7 +109,7 @@ async def test_a_row_is_served_as_text_until_it_is_deleted(
     source = await create_source(house, visit)
     await add_rows(house, visit, source.id, (Row("library/loans", "Fourteen days, señor."),))
     (row,) = (await list_rows(house, visit, source.id, PageRequest())).items
-    token = token_of(document_link(house, "http://x", row.id, row.name))
+    token = document_token(house, row.id, row.name)
     served = await open_file(house, token)
     assert (served.name, served.media_type) == ("loans.txt", "text/plain; charset=utf-8")
     assert (await body(served)).decode() == "Fourteen days, señor."
@@ -121,6 +128,6 @@ async def test_a_web_page_is_served_as_its_text(house: House, visit: Visit) -> N
         assert page is not None
         text = DocumentText("About us", (), "")
         await documents.mark_synced(connection, documents.Reading(page.id, None, text, "text/html"))
-    served = await open_file(house, token_of(document_link(house, "", page.id, page.name)))
+    served = await open_file(house, document_token(house, page.id, page.name))
     assert served.media_type == "text/plain; charset=utf-8"
     assert await body(served) == b"About us"
