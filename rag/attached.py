@@ -20,6 +20,7 @@ from rag.postings import K1, B
 from rag.wording import KnownTerms, known_terms, of_known_alternatives
 
 _MOST_EMBEDDED = 40  # chunks; README, "Attachments"
+_MOST_CHARS = 4_000_000  # of all together; some 1,300 pages
 _SHOWN = 12  # hits of an overview
 _FIRST, _BESIDE = 5, 3  # hits of attachments and of the index where both speak about the question
 _MOST_TF = 255  # as in posting lists
@@ -37,15 +38,14 @@ class _Passage(Struct, frozen=True):
 class AttachedTexts:
     """The attachments of a question, a place to look for it.
 
-    Of a long one only what words find first is embedded.
+    Of a long one only what words find first is embedded; what exceeds a limit of all together is left out.
     """
 
     def __init__(self, attached: Sequence[Attached], embedder: Embedder) -> None:
         self._attached = attached
         self._embedder = embedder
-        self._vectors: dict[
-            int, NDArray[np.float32]
-        ] = {}  # a question may be asked twice, in English again
+        # Kept, because a question may be asked again in English.
+        self._vectors: dict[int, NDArray[np.float32]] = {}
 
     async def find(self, search: Search) -> Found:
         """The candidates of both halves."""
@@ -54,7 +54,8 @@ class AttachedTexts:
     @cached_property
     def passages(self) -> tuple[_Passage, ...]:
         """The chunks in reading order; made once, by whoever first needs them."""
-        found = [each for attached in self._attached for each in _passages(attached, self._embedder)]
+        kept = _within(self._attached, _MOST_CHARS)
+        found = [each for attached in kept for each in _passages(attached, self._embedder)]
         return tuple(
             structs.replace(each, hit=structs.replace(each.hit, chunk_id=-number))
             for number, each in enumerate(found, start=1)
@@ -109,6 +110,16 @@ class AttachedTexts:
                 lexical_rank=lexical_ranks.get(place),
             )
             yield Candidate(hit.chunk_id, cosines[place], lexical[place], hit)
+
+
+def _within(attached: Sequence[Attached], most: int) -> Iterator[Attached]:
+    """The attachments up to as many characters."""
+    for each in attached:
+        document = each.document
+        spans = (span for span in document.spans if span.start < most)
+        kept = tuple(structs.replace(span, end=min(span.end, most)) for span in spans)
+        yield Attached(each.id, structs.replace(document, text=document.text[:most], spans=kept))
+        most = max(0, most - len(document.text))
 
 
 def _passages(attached: Attached, embedder: Embedder) -> Iterator[_Passage]:

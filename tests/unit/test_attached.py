@@ -98,6 +98,17 @@ async def test_a_long_attachment_costs_no_more_vectors_than_a_short_one_of_some_
     assert embedder.embedded < 100
 
 
+def test_more_than_the_limit_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.attached._MOST_CHARS", 40)
+    texts = attached("The first page is short.", "The second page is cut."), attached("Never read.")
+    hits = [passage.hit for passage in AttachedTexts(texts, HashEmbedder()).passages]
+    assert [(hit.page, hit.text) for hit in hits] == [
+        (1, "The first page is short."),
+        (2, "The second pag"),
+    ]
+    assert all(holds(texts[0], hit) for hit in hits)
+
+
 async def test_what_holds_no_text_is_not_found_in() -> None:
     nothing = attached("", "  ")
     assert (await found("What is the rent?", nothing)).hits == ()
