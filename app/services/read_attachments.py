@@ -43,7 +43,8 @@ async def _text(house: House, attachment: Attachment, known: AttachmentText | No
     if known is not None and known.text is not None:
         spans = msgspec.convert(known.pages or [], tuple[Span, ...])
         return DocumentText(known.text, spans, attachment.name)
-    if known is None or known.error is not None:
+    # What took too long may have waited behind others; what can't be read stays so.
+    if known is None or known.error not in (None, _TOO_SLOW):
         return None
     try:
         document = await _read(house, attachment)

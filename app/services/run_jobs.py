@@ -89,9 +89,9 @@ async def sweep(house: House) -> None:
         expired = await uploads.delete_expired_uploads(connection, _EXPIRED_AT_ONCE)
         lost = await _list_lost(connection)
         await jobs.mark_sent(connection, [job.id for job in lost])
-    await house.files.delete(expired)
     for job in lost:
         await house.queue.send(job)
+    await house.files.delete(expired)
 
 
 async def open_sync_job(connection: Connection, source: Source) -> Job | None:

@@ -15,6 +15,8 @@ import fsspec
 from msgspec import Struct
 
 _BLOCK_BYTES = 1 << 20
+# What is sent in one write: larger ones keep the event loop from the others.
+_SENT_BYTES = 1 << 18
 
 
 class StoredFile(Struct, frozen=True):
@@ -68,7 +70,7 @@ class Files:
         """
         file = await asyncio.to_thread(self._fs.open, f"{self._root}/{key}", "rb")
         try:
-            while block := await asyncio.to_thread(file.read, _BLOCK_BYTES):
+            while block := await asyncio.to_thread(file.read, _SENT_BYTES):
                 yield block
         finally:
             # Without waiting: whoever is cancelled here is not given the time.

@@ -152,14 +152,20 @@ async def test_four_files_are_read_at_once_over_the_whole_process(
     assert (counted.most, counted.calls) == (4, 10)
 
 
-async def test_a_file_that_takes_too_long_is_left_out(
+async def test_a_file_that_takes_too_long_is_left_out_and_tried_again(
     house: House, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Counted(monkeypatch, house, asyncio.Event())
-    monkeypatch.setattr(reading, "_READ_S", 0.01)
+    gate = asyncio.Event()
+    Counted(monkeypatch, house, gate)
     (sent,) = await send(house, visit, await keep(house, visit))
-    assert await texts(house, sent) == {}
+    with monkeypatch.context() as hurried:
+        hurried.setattr(reading, "_READ_S", 0.01)
+        assert await texts(house, sent) == {}
     assert "not read within" in await error_of(house, sent)
+    gate.set()
+    (again,) = await send(house, visit, sent)
+    assert list(await texts(house, sent, again)) == [sent.id, again.id]
+    assert await error_of(house, sent) == ""
 
 
 async def test_a_file_that_is_gone_from_the_store_says_so(house: House, visit: Visit) -> None:
