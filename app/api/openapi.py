@@ -127,11 +127,11 @@ def render_page(schema: dict[str, Any], json_path: str) -> str:
 
 def _keys(schema: dict[str, Any]) -> str:
     """What a caller has to send along, from the security schemes."""
-    schemes = schema.get("components", {}).get("securitySchemes", {}).values()
+    schemes = schema.get("components", {}).get("securitySchemes", {}).items()
     return "".join(
-        f"<p>Calls carry their key in the {escape(scheme['in'])} <code>{escape(scheme['name'])}</code>. "
-        f"{escape(scheme.get('description') or '')}</p>"
-        for scheme in schemes
+        f"<p>The {escape(door)} door: calls carry their key in the {escape(scheme['in'])} "
+        f"<code>{escape(scheme['name'])}</code>. {escape(scheme.get('description') or '')}</p>"
+        for door, scheme in schemes
         if "in" in scheme and "name" in scheme
     )
 
