@@ -5,10 +5,12 @@ sends them; here both are bounded, and a look at the fields can refuse the file 
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, cast
+from urllib.parse import unquote
 
 from litestar import Request
 from litestar.exceptions import ClientException
@@ -19,6 +21,7 @@ CONTENT_TYPE = "multipart/form-data"
 
 _MOST_PARTS = 64
 _MOST_FIELD_CHARS = 64 * 1024
+_EXTENDED = re.compile(r";\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^;\s\"]*)", re.IGNORECASE)
 _BLOCK_BYTES = 1024 * 1024
 
 BeforeFile = Callable[[dict[str, str]], Awaitable[int]]
@@ -74,7 +77,7 @@ class _Reader:
             with PushMultipartParser(boundary.encode(), max_segment_count=_MOST_PARTS) as parser:
                 await self._feed(parser, request)
         except MultipartError as error:
-            raise _broken(str(error)) from error
+            raise _broken(str(error.args[0] if error.args else error)) from error
         return self._form
 
     async def _feed(self, parser: Any, request: Request[Any, Any, Any]) -> None:
@@ -89,14 +92,15 @@ class _Reader:
                     await self._end(part)
 
     async def _begin(self, segment: Any) -> "_Field | _Spool | None":
-        if segment.filename is None:
+        filename = segment.filename if segment.filename is not None else _extended_name(segment)
+        if filename is None:
             return _Field(segment.name or "")
-        if not segment.filename:
+        if not filename:
             # Browsers send an empty name where no file was chosen.
             return None
         if self._most_bytes is None:
             self._most_bytes = await self._before_file(self._form.fields) if self._before_file else -1
-        spool = _Spool(segment.name or "", segment.filename, self._most_bytes)
+        spool = _Spool(segment.name or "", filename, self._most_bytes)
         self._spools.append(spool)
         return spool
 
@@ -156,6 +160,12 @@ class _Spool:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _extended_name(segment: Any) -> str | None:
+    """The name in the form of RFC 5987, which older clients use for what is not ASCII."""
+    found = _EXTENDED.search(segment.header("Content-Disposition", ""))
+    return unquote(found.group(2), found.group(1), "replace") if found else None
 
 
 def _broken(reason: str) -> ClientException:

@@ -117,6 +117,23 @@ async def test_a_text_is_no_file_and_an_empty_name_is_nothing_at_all(
     assert (reads.form.fields, reads.form.files) == ({"file": "text \ufffd"}, {})
 
 
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("filename*=utf-8''%E6%89%8B%E5%86%8C.pdf", "手册.pdf"),
+        ("filename*=ISO-8859-1'en'a%F1o.pdf", "año.pdf"),
+        ("filename=\"plain.pdf\"; filename*=UTF-8''other.pdf", "plain.pdf"),
+        ('filename="a%22b.pdf"', 'a"b.pdf'),
+    ],
+)
+async def test_a_name_comes_in_any_of_the_forms_that_clients_use(
+    client: httpx.AsyncClient, reads: Reads, sent: str, name: str
+) -> None:
+    body = part(f"{disposition('file')}; {sent}", b"x") + END
+    assert (await send(client, body)).status_code == 201
+    assert reads.form.files["file"].name == name
+
+
 async def test_the_fields_are_looked_at_before_any_file_is_taken(
     client: httpx.AsyncClient, reads: Reads
 ) -> None:
