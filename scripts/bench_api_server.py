@@ -22,22 +22,26 @@ _TICK_S = 0.002
 
 
 class Clock:
-    """How late the event loop has called at most."""
+    """How late the event loop has called at most, and how much of that its own thread was computing.
+
+    The rest is waiting: for a processor, or for other threads to let go of the interpreter.
+    """
 
     def __init__(self) -> None:
-        self._late_s = 0.0
+        self._worst = (0.0, 0.0)
 
     async def run(self) -> None:
         """Ticks as long as the loop runs."""
         while True:
-            before = time.perf_counter()
+            before, used = time.perf_counter(), time.thread_time()
             await asyncio.sleep(_TICK_S)
-            self._late_s = max(self._late_s, time.perf_counter() - before - _TICK_S)
+            late_s = time.perf_counter() - before - _TICK_S
+            self._worst = max(self._worst, (late_s, time.thread_time() - used))
 
-    def lap(self) -> float:
-        """The milliseconds at most since the lap before."""
-        late_s, self._late_s = self._late_s, 0.0
-        return round(late_s * 1000, 1)
+    def lap(self) -> dict[str, float]:
+        """The worst since the lap before, in milliseconds."""
+        (late_s, used_s), self._worst = self._worst, (0.0, 0.0)
+        return {"blocked_ms": round(late_s * 1000, 1), "computing_ms": round(used_s * 1000, 1)}
 
 
 def _answer(clock: Clock, pipe: int) -> None:
@@ -46,7 +50,7 @@ def _answer(clock: Clock, pipe: int) -> None:
         peak_kb = int(status.split("VmHWM:")[1].split()[0])
         # "5" makes the peak begin anew.
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        os.write(pipe, json.dumps({"blocked_ms": clock.lap(), "peak_mb": peak_kb // 1024}).encode() + b"\n")
+        os.write(pipe, json.dumps(clock.lap() | {"peak_mb": peak_kb // 1024}).encode() + b"\n")
 
 
 async def _serve(settings: Settings, pipe: int) -> None:

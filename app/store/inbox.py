@@ -12,8 +12,8 @@ from rag.sqlfile import queries_beside
 
 Q = queries_beside(__file__)
 
-# Conversations to walk through, texts to gather.
-BUDGETS = ((32, 4_000), (400, 40_000), (4_000, 400_000))
+# Messages to walk through, texts to gather.
+BUDGETS = ((3_200, 4_000), (40_000, 40_000), (400_000, 400_000))
 
 
 async def list_inbox(

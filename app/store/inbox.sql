@@ -13,35 +13,42 @@ WHERE channel_id = %(channel_id)s::uuid AND workspace_id = %(workspace_id)s::uui
 ORDER BY active_at, seq LIMIT %(limit)s::int
 
 -- name: walk_before
--- Those of so many conversations after a position that hold a keyword; it stops when it has enough.
+-- Those after a position that hold a keyword, among the first with so many messages in all, and at most an eighth as
+-- many; it stops when it has enough.
 SELECT near.id
 FROM (
-    SELECT id, seq, active_at, title, contact_id FROM conversations
+    SELECT id, seq, active_at, title, contact_id,
+           sum(messages_count) OVER (ORDER BY active_at DESC, seq DESC ROWS UNBOUNDED PRECEDING) - messages_count AS passed
+    FROM conversations
     WHERE channel_id = %(channel_id)s::uuid AND workspace_id = %(workspace_id)s::uuid
       AND (%(seq)s::bigint IS NULL OR (active_at, seq) < (%(active_at)s::timestamptz, %(seq)s::bigint))
-    ORDER BY active_at DESC, seq DESC LIMIT %(budget)s::int) AS near
+    ORDER BY active_at DESC, seq DESC LIMIT (%(budget)s::int + 7) / 8) AS near
 LEFT JOIN LATERAL (
     SELECT true AS found FROM messages
     WHERE conversation_id = near.id AND visible AND strpos(lower(content), lower(%(keyword)s::text)) > 0
     LIMIT 1) AS said ON true
-WHERE said.found OR strpos(lower(near.title), lower(%(keyword)s::text)) > 0
-   OR (SELECT strpos(lower(name), lower(%(keyword)s::text)) > 0 FROM contacts WHERE id = near.contact_id)
+WHERE (%(budget)s::int IS NULL OR near.passed < %(budget)s::int)
+  AND (said.found OR strpos(lower(near.title), lower(%(keyword)s::text)) > 0
+       OR (SELECT strpos(lower(name), lower(%(keyword)s::text)) > 0 FROM contacts WHERE id = near.contact_id))
 ORDER BY near.active_at DESC, near.seq DESC LIMIT %(limit)s::int
 
 -- name: walk_after
--- Those of so many conversations before a position that hold a keyword; it stops when it has enough.
+-- Those before a position that hold a keyword, the nearest first, among as many as above.
 SELECT near.id
 FROM (
-    SELECT id, seq, active_at, title, contact_id FROM conversations
+    SELECT id, seq, active_at, title, contact_id,
+           sum(messages_count) OVER (ORDER BY active_at, seq ROWS UNBOUNDED PRECEDING) - messages_count AS passed
+    FROM conversations
     WHERE channel_id = %(channel_id)s::uuid AND workspace_id = %(workspace_id)s::uuid
       AND (%(seq)s::bigint IS NULL OR (active_at, seq) > (%(active_at)s::timestamptz, %(seq)s::bigint))
-    ORDER BY active_at, seq LIMIT %(budget)s::int) AS near
+    ORDER BY active_at, seq LIMIT (%(budget)s::int + 7) / 8) AS near
 LEFT JOIN LATERAL (
     SELECT true AS found FROM messages
     WHERE conversation_id = near.id AND visible AND strpos(lower(content), lower(%(keyword)s::text)) > 0
     LIMIT 1) AS said ON true
-WHERE said.found OR strpos(lower(near.title), lower(%(keyword)s::text)) > 0
-   OR (SELECT strpos(lower(name), lower(%(keyword)s::text)) > 0 FROM contacts WHERE id = near.contact_id)
+WHERE (%(budget)s::int IS NULL OR near.passed < %(budget)s::int)
+  AND (said.found OR strpos(lower(near.title), lower(%(keyword)s::text)) > 0
+       OR (SELECT strpos(lower(name), lower(%(keyword)s::text)) > 0 FROM contacts WHERE id = near.contact_id))
 ORDER BY near.active_at, near.seq LIMIT %(limit)s::int
 
 -- name: gather
