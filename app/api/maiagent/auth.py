@@ -7,6 +7,7 @@ from uuid import UUID
 
 from litestar import Request
 from litestar.di import NamedDependency
+from litestar.exceptions import ClientException
 from litestar.params import SkipValidation
 
 from app.api.maiagent.errors import CHALLENGE
@@ -17,6 +18,8 @@ from app.services.house import House
 from app.services.identify import Caller, open_workspace
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_HOST = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?", re.ASCII | re.IGNORECASE)
+_MOST_PORT = 65_535
 
 # Built by us, so there is nothing to validate.
 InHouse = NamedDependency[SkipValidation[House]]
@@ -27,8 +30,9 @@ Limits = NamedDependency[SkipValidation[RateLimiter]]
 async def identify(request: Request[Any, Any, Any], house: InHouse, limits: Limits) -> Caller:
     """The workspace that the request's key opens; the request counts against the key's rate.
 
-    Raises: Unauthorized, Busy.
+    Raises: Unauthorized, Busy, ClientException for a Host header that no link can be made of.
     """
+    _check_host(request.headers.get("host", ""))
     scheme, _, secret = request.headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() != CHALLENGE.lower():
         raise Unauthorized("Authentication credentials were not provided.")
@@ -38,6 +42,12 @@ async def identify(request: Request[Any, Any, Any], house: InHouse, limits: Limi
     if wait_s := limits.take(caller.key_prefix):
         raise Busy("Too many requests with this key; wait a moment.", math.ceil(wait_s))
     return caller
+
+
+def _check_host(host: str) -> None:
+    read = _HOST.fullmatch(host)
+    if host and (read is None or int(read[1] or 0) > _MOST_PORT):
+        raise ClientException("Invalid host header")
 
 
 def base_url(request: Request[Any, Any, Any], house: House) -> str:
