@@ -32,6 +32,8 @@ _URL = re.compile(r"https?://[^\s/?#\x00-\x1f]+(?:[/?#]\S*)?", re.IGNORECASE)
 # PostgreSQL keeps no NUL, in JSON either; an escaped backslash before "u0000" is something else.
 _NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _SHOWN_CHARS = 100
+# What is taken is written and read again, by code whose stack is finite and at times nearly full.
+_MOST_LEVELS = 100
 _CONFLICT_RETRY_AFTER_S = 10
 
 KEY = {"form": "key"}
@@ -190,9 +192,21 @@ def _decoded(request: Request[Any, Any, Any], raw: bytes) -> Any:
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         raise Unsupported(request.headers["content-type"][:_SHOWN_CHARS])
     try:
-        return msgspec.json.decode(raw)
+        body = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise errors_of_json(raw, error) from None
+    if _levels(body) > _MOST_LEVELS:
+        raise errors_of_json(raw, RecursionError())
+    return body
+
+
+def _levels(value: Any) -> int:
+    """How deep lists and objects lie in each other."""
+    levels, layer = 0, [value]
+    while layer := [one for one in layer if isinstance(one, dict | list)]:
+        levels += 1
+        layer = [inner for one in layer for inner in (one.values() if isinstance(one, dict) else one)]
+    return levels
 
 
 def errors_of_json(raw: bytes, error: Exception) -> Exception:
@@ -202,7 +216,8 @@ def errors_of_json(raw: bytes, error: Exception) -> Exception:
         json.loads(raw)
     except json.JSONDecodeError as found:
         words = str(found)
-    except (UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
+        # Not UTF-8, or a number of more digits than Python reads.
         pass
     return HTTPException(status_code=400, detail=f"JSON parse error - {words}")
 

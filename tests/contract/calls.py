@@ -77,6 +77,7 @@ CALLS: dict[str, list[Call]] = {
         Call({"message": {"content": "Hello", "attachments": [_FILE | {"file": "$upload"}]}}),
     ],
     "maiagent GET /chatbots/{chatbot_id}/records": [Call(query=_DAYS)],
+    "maiagent GET /chatbots/{chatbot_id}/records/export-excel": [Call(query=_DAYS)],
     "maiagent PUT /chatbots/{chatbot_id}/webhook": [Call({"url": "https://example.org/hook"})],
     "maiagent GET /chatbots/{chatbot_id}/webhook": [Call()],
     "maiagent DELETE /chatbots/{chatbot_id}/webhook": [Call()],
