@@ -43,11 +43,21 @@ _FORM = {
     "required": ["file"],
 }
 
+_EVENTS = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+_WRONG_FIELDS = {
+    "type": "object",
+    "description": "What is wrong with each field, by its name.",
+    "additionalProperties": {"type": ["array", "object"]},
+}
+
 
 def describe_bodies(application: Litestar) -> None:
-    """Adds to the description what handlers state in their `opt`: `takes`, the ids or body that they read
-    themselves, `takes_file`, that they take a form with a file, and `fails`, the body of every error with the
-    status codes that are documented for it."""
+    """Adds to the description what handlers state in their `opt`.
+
+    `takes`: the ids or body that they read themselves; `takes_file`: a form with a file; `streams`: events,
+    where the body asks for them; `fails`: the body of every error, with the status codes that are documented
+    for it; `names_fields`: a 400 may name the wrong fields instead.
+    """
     description = application.openapi_schema
     for route in application.routes:
         if isinstance(route, HTTPRoute):
@@ -57,10 +67,13 @@ def describe_bodies(application: Litestar) -> None:
                         (description.paths or {}).get(route.path_format), method.lower(), None
                     )
                     if operation is not None:
-                        _complete(description, operation, handler.opt, method)
+                        _describe_request(description, operation, handler.opt, method)
+                        _describe_answers(description, operation, handler.opt)
 
 
-def _complete(description: OpenAPI, operation: Operation, stated: dict[str, Any], method: str) -> None:
+def _describe_request(
+    description: OpenAPI, operation: Operation, stated: dict[str, Any], method: str
+) -> None:
     if kind := stated.get("takes"):
         schema = _schema(description, kind)
         if method == "GET":
@@ -71,9 +84,18 @@ def _complete(description: OpenAPI, operation: Operation, stated: dict[str, Any]
         known = operation.request_body.content if isinstance(operation.request_body, RequestBody) else {}
         form = OpenAPIMediaType(cast(Any, _FORM))
         operation.request_body = RequestBody(content={**known, "multipart/form-data": form})
+
+
+def _describe_answers(description: OpenAPI, operation: Operation, stated: dict[str, Any]) -> None:
+    if stated.get("streams"):
+        answer = cast(OpenAPIResponse, (operation.responses or {})["200"])
+        answer.content = {**(answer.content or {}), "text/event-stream": OpenAPIMediaType(cast(Any, _EVENTS))}
     if failure := stated.get("fails"):
-        content = {"application/json": OpenAPIMediaType(_schema(description, failure[0]))}
+        schema = _schema(description, failure[0])
         for status in failure[1]:
+            names_fields = status == HTTPStatus.BAD_REQUEST and stated.get("names_fields")
+            shown = cast(Any, {"anyOf": [schema, _WRONG_FIELDS]}) if names_fields else schema
+            content = {"application/json": OpenAPIMediaType(shown)}
             answer = OpenAPIResponse(description=HTTPStatus(status).phrase, content=content)
             operation.responses = (operation.responses or {}) | {str(status): answer}
 
@@ -168,8 +190,10 @@ def _operation(schema: dict[str, Any], path: str, method: str, operation: dict[s
 
 def _content(schema: dict[str, Any], holder: dict[str, Any]) -> str:
     for media in holder.get("content", {}).values():
-        if rows := _fields(schema, media.get("schema") or {}, ""):
-            return _table(rows)
+        part = media.get("schema") or {}
+        for option in part.get("anyOf") or [part]:
+            if rows := _fields(schema, option, ""):
+                return _table(rows)
     return ""
 
 

@@ -17,6 +17,7 @@ from app.services import answer, converse
     status_code=200,
     summary="Send a message",
     takes=wire.SendMessage,
+    streams=True,
     responses={
         200: ResponseSpec(wire.Answer, description="The answer; with `stream` a stream of OpenAI chunks")
     },

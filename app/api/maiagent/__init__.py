@@ -81,7 +81,7 @@ def _router(prefix: str, upload_body_bytes: int) -> Router:
         dependencies={"caller": Provide(identify)},
         exception_handlers={Exception: render},
         include_in_schema=prefix == PREFIXES[0],
-        opt={"fails": (Failure, _DOCUMENTED)},
+        opt={"fails": (Failure, _DOCUMENTED), "names_fields": True},
         tags=["maiagent"],
         security=[{"maiagent": []}],
     )

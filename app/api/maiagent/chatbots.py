@@ -45,6 +45,7 @@ async def get_chatbot(house: InHouse, caller: Calling, chatbot_id: FromPath[str]
     status_code=200,
     summary="Send a message (stream)",
     takes=bodies.Completion,
+    streams=True,
     responses={
         200: ResponseSpec(wire.Answer, description="The answer; with `isStreaming` a stream of events")
     },

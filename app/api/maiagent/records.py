@@ -36,6 +36,7 @@ async def list_records(
 @get(
     "/chatbots/{chatbot_id:str}/records/export-excel",
     summary="Export chat records as Excel file",
+    media_type=spreadsheet.MEDIA_TYPE,
     takes=bodies.RecordsQuery,
 )
 async def export_excel(

@@ -25,7 +25,14 @@ async def announce_upload(request: Request[Any, Any, Any], house: InHouse, calle
     return wire.Presigned(base_url(request, house) + announced.path, announced.fields)
 
 
-@post("/uploads", status_code=204, summary="Send an announced file", security=[{}], takes_file=True)
+@post(
+    "/uploads",
+    status_code=204,
+    summary="Send an announced file",
+    security=[{}],
+    takes_file=True,
+    fails=(wire.Failure, (400, 403, 413, 415)),
+)
 async def receive_upload(request: Request[Any, Any, Any], house: InHouse) -> None:
     """Takes the announced file, last in a form with the fields that were handed out; needs no key."""
     if request.content_type[0] != CONTENT_TYPE:
