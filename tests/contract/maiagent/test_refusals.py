@@ -326,3 +326,30 @@ async def test_a_file_name_never_becomes_more_than_a_name(door: Door, name: str)
     assert got.headers["content-disposition"].startswith('attachment; filename="')
     assert got.headers["x-content-type-options"] == "nosniff"
     assert "set-cookie" not in got.headers
+
+
+PART = b'--B\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+BROKEN_FORMS = (
+    ("multipart/form-data", b"x"),
+    ("multipart/form-data; boundary=", b"x"),
+    ("multipart/form-data; boundary=B", b""),
+    ("multipart/form-data; boundary=B", b"x" * 100_000),
+    ("multipart/form-data; boundary=B", b"--B\r\nContent-Disposition: form-da"),
+    ("multipart/form-data; boundary=B", PART % (b"a", b"", b"x") * 1_000 + b"--B--\r\n"),
+    ("multipart/form-data; boundary=B", PART % (b"a", b"", b"x" * 100_000) + b"--B--\r\n"),
+    ("multipart/form-data; boundary=B", PART % (b"file", b'; filename="\0\xff"', b"x") + b"--B--\r\n"),
+)
+
+
+@pytest.mark.parametrize(("media_type", "content"), BROKEN_FORMS, ids=range(len(BROKEN_FORMS)))
+async def test_a_broken_form_is_refused(door: Door, media_type: str, content: bytes) -> None:
+    for path in ("/attachments/", "/uploads/"):
+        reply = await door.call("POST", path, content=content, headers={"Content-Type": media_type})
+        assert reply.status_code == 400, path
+        assert reply.json()["detail"].startswith("Multipart form parse error - ")
+
+
+async def test_a_file_over_the_limit_is_too_large(door: Door) -> None:
+    for path in ("/attachments/", "/uploads/"):
+        reply = await door.call("POST", path, files={"file": ("a.txt", b"x" * 9_500_000)})
+        assert (reply.status_code, reply.json()) == (413, {"detail": "The body is too large."}), path
