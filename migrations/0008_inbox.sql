@@ -2,6 +2,24 @@
 -- and who is told of it.
 -- depends: 0007_lock_order
 
+-- All tables that are touched, or none: whoever answers meanwhile takes them in other orders. Waiting ends before a
+-- deadlock would be looked for (deadlock_timeout: 1s), and what was locked so far is let go.
+DO $$
+BEGIN
+    PERFORM set_config('lock_timeout', '500ms', true);
+    LOOP
+        BEGIN
+            LOCK TABLE conversations, contacts, messages IN ACCESS EXCLUSIVE MODE;
+            LOCK TABLE workspaces, assistants, chunks, exchanges, hits IN SHARE ROW EXCLUSIVE MODE;
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM pg_sleep(0.1);
+        END;
+    END LOOP;
+    PERFORM set_config('lock_timeout', '0', true);
+END
+$$;
+
 ALTER TABLE contacts ADD COLUMN email text, ADD COLUMN phone_number text;
 CREATE INDEX contacts_by_workspace ON contacts (workspace_id, seq);
 CREATE INDEX contacts_by_channel ON contacts (channel_id) WHERE channel_id IS NOT NULL;
