@@ -220,6 +220,9 @@ async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> 
     workspace_id = visit.assistant.workspace_id
     async with house.pool.connection() as connection:
         message, posting, scoring = None, None, None
+        # First: whoever accepts a question takes the quota before the conversation, too.
+        if isinstance(last, Failed):
+            await assistants.spend(connection, visit.channel, QuotaKind.MESSAGES, -1)
         if text:
             said = NewMessage(turn.answer_id, Role.ASSISTANT, text)
             message = await conversations.insert_message(connection, exchange.conversation_id, said)
@@ -230,8 +233,6 @@ async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> 
             await exchanges.insert_hits(connection, workspace_id, exchange.id, trace.retrieved.hits)
         outcome = _outcome(turn, trace, last, message)
         await exchanges.finish_exchange(connection, outcome)
-        if isinstance(last, Failed):
-            await assistants.spend(connection, visit.channel, QuotaKind.MESSAGES, -1)
         if outcome.state is ExchangeState.ANSWERED and house.settings.score_answers:
             scoring = await jobs.insert_job(connection, workspace_id, JobKind.SCORE_EXCHANGE, exchange.id)
     return tuple(job for job in (posting, scoring) if job is not None)

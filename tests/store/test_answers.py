@@ -1,11 +1,12 @@
 """Answers are stored with all that is known of them, and hold what they cite."""
 
 import asyncio
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from app.domain.channels import QuotaKind, QuotaPeriod
+from app.domain.conversations import Role
 from app.domain.errors import Busy, Exhausted, Unavailable
 from app.domain.exchanges import Exchange, ExchangeState
 from app.domain.knowledge import Row
@@ -17,7 +18,8 @@ from app.services.manage_channels import limit_channel
 from app.services.manage_rows import add_rows
 from app.services.manage_sources import create_source
 from app.services.sync_source import request_sync
-from app.store import documents, exchanges
+from app.store import assistants, conversations, documents, exchanges
+from app.store.conversations import NewMessage
 from rag.errors import ModelBusy, ModelUnavailable
 from rag.events import Finished
 from rag.testing import ScriptedGenerator
@@ -136,3 +138,35 @@ async def test_a_spent_message_quota_refuses_before_anything_is_stored(house: Ho
     async with house.pool.connection() as connection:
         cursor = await connection.execute("SELECT count(*) FROM conversations")
         assert await cursor.fetchone() == (1,)
+
+
+@pytest.mark.parametrize("failure", [ModelUnavailable("The model went away.")])
+async def test_a_failed_answer_and_the_next_question_do_not_wait_for_each_other(
+    house: House, visit: Visit, generator: ScriptedGenerator
+) -> None:
+    generator._script = ["The grace period ", "is "]
+    gate = generator._gates[1] = asyncio.Event()
+    await limit_channel(house.pool, visit.channel.id, QuotaKind.MESSAGES, 9, QuotaPeriod.MONTH)
+    answering = await answer(house, visit, Ask(QUESTION))
+    async with house.pool.connection() as asker:
+        # Were there a deadlock, this one would be told of it; a failed answer is stored a second time.
+        await asker.execute("SET LOCAL deadlock_timeout = '10ms'")
+        await assistants.spend(asker, visit.channel, QuotaKind.MESSAGES, 1)
+        gate.set()
+        await wait_for_a_lock(house)
+        said = NewMessage(uuid4(), Role.USER, QUESTION)
+        await conversations.insert_message(asker, answering.conversation_id, said)
+    with pytest.raises(Unavailable):
+        await fold(answering)
+    (exchange,) = await stored(house, answering.conversation_id)
+    assert exchange.answer_message_id is not None, "what was said before the failure is kept"
+
+
+async def wait_for_a_lock(house: House) -> None:
+    """Returns once somebody waits for a row."""
+    async with asyncio.timeout(20), house.pool.connection() as connection:
+        while True:
+            cursor = await connection.execute("SELECT FROM pg_locks WHERE NOT granted")
+            if await cursor.fetchall():
+                return
+            await asyncio.sleep(0.01)
