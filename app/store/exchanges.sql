@@ -6,12 +6,12 @@ RETURNING id, seq, workspace_id, assistant_id, conversation_id, question_message
           standalone_question, model, state, relevance, timings_ms, usage, error, created_at, finished_at
 
 -- name: finish_exchange
--- The end of an answer, good or bad.
+-- The end of an answer, good or bad; also of one that had to wait so long that it was taken for forgotten.
 UPDATE exchanges
 SET answer_message_id = %(answer_message_id)s::uuid, standalone_question = %(standalone_question)s::text,
     model = %(model)s::text, state = %(state)s::text, relevance = %(relevance)s::real,
     timings_ms = %(timings_ms)s::jsonb, usage = %(usage)s::jsonb, error = %(error)s::text, finished_at = now()
-WHERE id = %(exchange_id)s::uuid AND state = 'running'
+WHERE id = %(exchange_id)s::uuid AND state IN ('running', 'failed') AND answer_message_id IS NULL
 
 -- name: fail_forgotten_exchanges
 -- Answers that a killed server left open.

@@ -11,7 +11,7 @@ from app.domain.errors import Busy, Exhausted, Unavailable
 from app.domain.exchanges import Exchange, ExchangeState
 from app.domain.knowledge import Row
 from app.services.accept_question import Ask
-from app.services.answer import answer, fold
+from app.services.answer import answer, answer_later, fold
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.manage_channels import limit_channel
@@ -160,6 +160,19 @@ async def test_a_failed_answer_and_the_next_question_do_not_wait_for_each_other(
         await fold(answering)
     (exchange,) = await stored(house, answering.conversation_id)
     assert exchange.answer_message_id is not None, "what was said before the failure is kept"
+
+
+async def test_an_answer_that_was_taken_for_forgotten_is_recorded_when_it_comes(
+    house: House, visit: Visit
+) -> None:
+    async with house.unhurried, house.unhurried:
+        question = await answer_later(house, visit, Ask(QUESTION))
+        async with house.pool.connection() as connection:
+            await exchanges.fail_forgotten_exchanges(connection, 0)
+    await asyncio.gather(*house.running)
+    (exchange,) = await stored(house, question.conversation_id)
+    assert (exchange.state, exchange.error) == (ExchangeState.ANSWERED, None)
+    assert exchange.answer_message_id is not None
 
 
 async def wait_for_a_lock(house: House) -> None:
