@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import structlog
 from litestar import Litestar
 from msgspec import inspect
 
@@ -326,6 +327,17 @@ async def test_a_file_name_never_becomes_more_than_a_name(door: Door, name: str)
     assert got.headers["content-disposition"].startswith('attachment; filename="')
     assert got.headers["x-content-type-options"] == "nosniff"
     assert "set-cookie" not in got.headers
+
+
+async def test_a_callers_fault_is_not_logged_as_ours(door: Door) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await door.call("POST", "/contacts/", {})
+        await door.call("POST", "/contacts/", b"{")
+        await door.call("POST", "/contacts/", b"{}", headers={"Content-Type": "text/plain"})
+        await door.call("GET", "/chatbots/x/")
+    assert [(line["event"], line["status"]) for line in logs] == [
+        ("request", n) for n in (400, 400, 415, 404)
+    ]
 
 
 PART = b'--B\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
