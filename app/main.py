@@ -24,6 +24,7 @@ from app.observe.access import Observed, log_failure
 from app.observe.logs import configure_logging
 from app.observe.metrics import Metrics
 from app.security.limits import RateLimiter, upload_body_bytes
+from app.services.answer_later import owing
 from app.services.follow_model import following
 from app.services.house import House, close_house, open_house
 from app.settings import Settings, WrongSetting, read_settings
@@ -108,7 +109,7 @@ async def serve(settings: Settings, listening: socket.socket) -> None:
         # Uvicorn raises the signal that stopped it once more, which would end the process before its answers.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _stop_calmly)
-        async with following(house):
+        async with following(house), owing(house):
             await uvicorn.Server(config).serve(sockets=[listening])
     finally:
         await close_house(house)

@@ -11,15 +11,18 @@ from app.domain.conversations import TEXT, Message, Role
 from app.domain.errors import Exhausted, NotFound
 from app.domain.exchanges import Exchange
 from app.services.house import House
-from app.services.identify import Visit
-from app.store import assistants, attachments, conversations, exchanges
+from app.services.identify import Visit, visit_exchange
+from app.store import assistants, attachments, conversations, exchanges, messages, owed
 from app.store.conversations import NewMessage
+from app.store.owed import OwedExchange
 from app.store.rows import Connection
 from rag.passages import Question, Scope
 from rag.passages import Turn as Said
 
 # How much of the thread a follow-up question may lean on.
 _HISTORY_MESSAGES = 10
+# Among so many last ones those before a question are looked for, when it is taken up again.
+_SEARCHED_MESSAGES = 60
 
 
 class Ask(Struct, frozen=True):
@@ -37,7 +40,7 @@ class Ask(Struct, frozen=True):
 
 
 class Turn(Struct, frozen=True):
-    """One accepted question with all that its answer needs."""
+    """One accepted question with all that its answer needs; `attempt` counts from 1 where it is owed."""
 
     visit: Visit
     message: Message
@@ -45,10 +48,11 @@ class Turn(Struct, frozen=True):
     question: Question
     answer_id: UUID
     attachments: tuple[Attachment, ...] = ()
+    attempt: int = 0
 
 
-async def accept_question(house: House, visit: Visit, ask: Ask) -> Turn:
-    """The question, stored.
+async def accept_question(house: House, visit: Visit, ask: Ask, *, owed_answer: bool = False) -> Turn:
+    """The question, stored; with `owed_answer` its answer is owed until it is there.
 
     Raises: NotFound (conversation), Exhausted (message quota).
     """
@@ -61,7 +65,30 @@ async def accept_question(house: House, visit: Visit, ask: Ask) -> Turn:
         message, attached = await store_message(connection, conversation_id, ask, Role.USER)
         keys = (visit.assistant.workspace_id, visit.assistant.id)
         exchange = await exchanges.insert_exchange(connection, message, keys)
-    return Turn(visit, message, exchange, _question(visit, ask.text, recent), uuid4(), attached)
+        if owed_answer:
+            await owed.insert_owed(connection, exchange)
+    question = _question(visit, ask.text, recent)
+    return Turn(visit, message, exchange, question, uuid4(), attached, attempt=int(owed_answer))
+
+
+async def take_up(house: House, exchange: OwedExchange) -> Turn | None:
+    """A question that was accepted before, for another attempt at its answer; None when its inbox is shut."""
+    visit = await visit_exchange(house, exchange)
+    if visit is None:
+        return None
+    async with house.pool.connection() as connection:
+        message = await messages.find_message(
+            connection, exchange.workspace_id, exchange.question_message_id, exchange.conversation_id
+        )
+        assert message is not None, "an exchange goes with its question"
+        said = await conversations.list_recent_messages(
+            connection, exchange.conversation_id, _SEARCHED_MESSAGES
+        )
+        attached = await attachments.list_attachments(connection, [message.id])
+    before = tuple(each for each in said if each.number < message.number)[:_HISTORY_MESSAGES]
+    question = _question(visit, message.content, before)
+    files = tuple(attached.get(message.id, ()))
+    return Turn(visit, message, exchange, question, uuid4(), files, attempt=exchange.attempts)
 
 
 async def store_message(

@@ -25,13 +25,16 @@ from app.services.identify import Visit
 from app.services.notify import open_delivery
 from app.services.read_attachments import read_attachments
 from app.services.run_jobs import announce
-from app.store import assistants, conversations, exchanges, jobs
+from app.store import assistants, conversations, exchanges, jobs, owed
 from app.store.conversations import NewMessage
 from app.store.exchanges import Outcome
 from app.store.pool import DATABASE_ERRORS
 from rag.events import AnswerEvent, Failed, Finished, Retrieved, Started, Token
 from rag.passages import Attached, Question
 
+# An owed answer is tried so often, with a growing pause, before the conversation is told of the failure.
+_MOST_ATTEMPTS = 3
+_PAUSE_S = 15
 _BROKE_OFF = "The answer broke off because of an error on the server. Please ask again."
 
 log = structlog.get_logger()
@@ -56,7 +59,7 @@ async def answer(house: House, visit: Visit, ask: Ask) -> Answering:
     """
     turn = await accept_question(house, visit, ask)
     events: asyncio.Queue[AnswerEvent] = asyncio.Queue()
-    _start(house, _produce(house, turn, events))
+    start(house, produce(house, turn, events))
     opening = await _opening(events)
     exchange = turn.exchange
     return Answering(
@@ -68,16 +71,6 @@ async def answer(house: House, visit: Visit, ask: Ask) -> Answering:
         house.engine.model_name,
         _follow(opening, events),
     )
-
-
-async def answer_later(house: House, visit: Visit, ask: Ask) -> Message:
-    """The stored question; its answer follows in the conversation.
-
-    Raises: NotFound (conversation), Exhausted (message quota).
-    """
-    turn = await accept_question(house, visit, ask)
-    _start(house, _produce_in_turn(house, turn))
-    return turn.message
 
 
 async def fold(answering: Answering) -> Finished:
@@ -93,23 +86,11 @@ async def fold(answering: Answering) -> Finished:
     raise Unavailable(_BROKE_OFF)
 
 
-def _start(house: House, work: Coroutine[None, None, None]) -> None:
+def start(house: House, work: Coroutine[None, None, None]) -> None:
+    """Starts work that belongs to the server: it goes on whoever leaves."""
     task = asyncio.create_task(work)
     house.running.add(task)
     task.add_done_callback(house.running.discard)
-
-
-async def _produce_in_turn(house: House, turn: Turn) -> None:
-    """Nobody waits for it, so it may wait itself: many questions at once must not find the model busy."""
-    try:
-        await house.unhurried.acquire()
-    except asyncio.CancelledError:
-        await asyncio.shield(_store_failure(house, turn, _Trace()))
-        raise
-    try:
-        await _produce(house, turn, asyncio.Queue())
-    finally:
-        house.unhurried.release()
 
 
 async def _opening(events: asyncio.Queue[AnswerEvent]) -> list[AnswerEvent]:
@@ -139,7 +120,8 @@ def _as_error(event: Failed) -> Busy | Unavailable:
     return Busy(event.message) if event.busy else Unavailable(event.message)
 
 
-async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent]) -> None:
+async def produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent]) -> None:
+    """Answers and stores; `events` gets what happens, to its end."""
     trace = _Trace()
     last: AnswerEvent = Failed(_BROKE_OFF)
     opened: tuple[Job, ...] = ()
@@ -152,9 +134,9 @@ async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent])
                     last = event
                 else:
                     events.put_nowait(event)
-        opened = await _store(house, turn, trace, last)
+        opened = await _end(house, turn, trace, last)
     except asyncio.CancelledError:
-        await asyncio.shield(_store(house, turn, trace, Failed("The server was stopped.")))
+        await asyncio.shield(_stop(house, turn, trace))
         raise
     except Exception as error:
         # The end of the stream: the asker is told, the operator reads why, the exchange is closed as failed.
@@ -167,6 +149,35 @@ async def _produce(house: House, turn: Turn, events: asyncio.Queue[AnswerEvent])
         await announce(house, job)
 
 
+async def give_up(house: House, exchange_id: UUID) -> None:
+    """Closes the exchange of a question that can't be answered any more: its conversation was shut."""
+    async with house.pool.connection() as connection:
+        outcome = Outcome(
+            exchange_id, ExchangeState.FAILED, error="The conversation can't be reached any more."
+        )
+        await exchanges.finish_exchange(connection, outcome)
+        await owed.settle_owed(connection, exchange_id)
+
+
+async def _end(house: House, turn: Turn, trace: "_Trace", last: AnswerEvent) -> tuple[Job, ...]:
+    """The jobs that follow the answer; an owed one that failed is tried again after a pause."""
+    if isinstance(last, Failed) and 0 < turn.attempt < _MOST_ATTEMPTS:
+        async with house.pool.connection() as connection:
+            await owed.put_off_owed(connection, turn.exchange.id, _PAUSE_S * turn.attempt)
+        log.warning("owed answer put off", exchange=str(turn.exchange.id), cause=last.message)
+        return ()
+    return await _store(house, turn, trace, last)
+
+
+async def _stop(house: House, turn: Turn, trace: "_Trace") -> None:
+    """The server goes down: an owed answer is left to the next one."""
+    if not turn.attempt:
+        await _store(house, turn, trace, Failed("The server was stopped."))
+        return
+    async with house.pool.connection() as connection:
+        await owed.put_off_owed(connection, turn.exchange.id, 0)
+
+
 async def _with_attachments(house: House, turn: Turn, trace: "_Trace") -> Question:
     if not turn.attachments:
         return turn.question
@@ -177,7 +188,7 @@ async def _with_attachments(house: House, turn: Turn, trace: "_Trace") -> Questi
 
 async def _store_failure(house: House, turn: Turn, trace: "_Trace") -> None:
     try:
-        await _store(house, turn, trace, Failed(_BROKE_OFF))
+        await _end(house, turn, trace, Failed(_BROKE_OFF))
     except DATABASE_ERRORS as error:
         # The database is away too: the worker's sweep closes the exchange later.
         log.warning("failed answer not stored", exchange=str(turn.exchange.id), cause=str(error))
@@ -215,7 +226,7 @@ async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> 
 
     What was said before a failure is kept too.
     """
-    text = last.text if isinstance(last, Finished) else trace.said
+    text = last.text if isinstance(last, Finished) else trace.said or _told(turn, last)
     visit, exchange = turn.visit, turn.exchange
     workspace_id = visit.assistant.workspace_id
     async with house.pool.connection() as connection:
@@ -233,9 +244,16 @@ async def _store(house: House, turn: Turn, trace: _Trace, last: AnswerEvent) -> 
             await exchanges.insert_hits(connection, workspace_id, exchange.id, trace.retrieved.hits)
         outcome = _outcome(turn, trace, last, message)
         await exchanges.finish_exchange(connection, outcome)
+        if turn.attempt:
+            await owed.settle_owed(connection, exchange.id)
         if outcome.state is ExchangeState.ANSWERED and house.settings.score_answers:
             scoring = await jobs.insert_job(connection, workspace_id, JobKind.SCORE_EXCHANGE, exchange.id)
     return tuple(job for job in (posting, scoring) if job is not None)
+
+
+def _told(turn: Turn, last: AnswerEvent) -> str:
+    """What a failure says in the conversation of an owed answer, where nobody hears of it otherwise."""
+    return last.message if turn.attempt and isinstance(last, Failed) else ""
 
 
 def _outcome(turn: Turn, trace: _Trace, last: AnswerEvent, message: Message | None) -> Outcome:

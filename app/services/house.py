@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Literal
+from uuid import UUID
 
 import structlog
 from msgspec import Struct, field
@@ -41,7 +42,8 @@ class Desk(Struct, kw_only=True):
 
 
 class House(Desk, kw_only=True):
-    """The open parts of one process; `running` holds the answers under way, `switching` guards `engine`.
+    """The open parts of one process; `running` holds the answers under way, `owed` those of
+    them that nobody waits for, `switching` guards `engine`.
 
     `fetching` and `reading` bound how many attachments are fetched and read at once; answers that nobody
     waits for take turns by `unhurried`.
@@ -54,6 +56,7 @@ class House(Desk, kw_only=True):
     fetching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_FETCHES_AT_ONCE))
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READS_AT_ONCE))
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    owed: set[UUID] = field(default_factory=set)
     unhurried: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNHURRIED_AT_ONCE))
 
 

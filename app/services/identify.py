@@ -7,6 +7,7 @@ from msgspec import Struct
 from app.domain.assistants import Assistant
 from app.domain.channels import Channel, ChannelKind
 from app.domain.errors import Forbidden, NotFound
+from app.domain.exchanges import Exchange
 from app.domain.knowledge import KnowledgeBase
 from app.domain.workspaces import KeyKind
 from app.security.keys import hash_key
@@ -91,6 +92,15 @@ async def visit_conversation(house: House, caller: Caller, conversation_id: UUID
     async with house.pool.connection() as connection:
         channel = await assistants.find_inbox_of(connection, caller.workspace_id, None, conversation_id)
         return None if channel is None else await _visit(connection, channel, caller.key_prefix)
+
+
+async def visit_exchange(house: House, exchange: Exchange) -> Visit | None:
+    """A visit to the inbox of an exchange, or None when it was shut."""
+    async with house.pool.connection() as connection:
+        channel = await assistants.find_inbox_of(
+            connection, exchange.workspace_id, exchange.assistant_id, exchange.conversation_id
+        )
+        return None if channel is None else await _visit(connection, channel, "")
 
 
 async def visit_assistant(house: House, assistant_id: UUID) -> Visit:

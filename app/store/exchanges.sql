@@ -14,10 +14,11 @@ SET answer_message_id = %(answer_message_id)s::uuid, standalone_question = %(sta
 WHERE id = %(exchange_id)s::uuid AND state IN ('running', 'failed') AND answer_message_id IS NULL
 
 -- name: fail_forgotten_exchanges
--- Answers that a killed server left open.
+-- Answers that a killed server left open, but for those that are owed.
 UPDATE exchanges SET state = 'failed', error = 'The server stopped before the answer was finished.',
     finished_at = now()
 WHERE state = 'running' AND created_at < now() - %(older_than_s)s::int * interval '1 second'
+  AND NOT EXISTS (SELECT FROM owed_answers WHERE exchange_id = exchanges.id)
 
 -- name: list_exchanges
 -- The exchanges of a thread, oldest first.

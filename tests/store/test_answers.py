@@ -11,7 +11,7 @@ from app.domain.errors import Busy, Exhausted, Unavailable
 from app.domain.exchanges import Exchange, ExchangeState
 from app.domain.knowledge import Row
 from app.services.accept_question import Ask
-from app.services.answer import answer, answer_later, fold
+from app.services.answer import answer, fold
 from app.services.house import House
 from app.services.identify import Visit
 from app.services.manage_channels import limit_channel
@@ -163,14 +163,15 @@ async def test_a_failed_answer_and_the_next_question_do_not_wait_for_each_other(
 
 
 async def test_an_answer_that_was_taken_for_forgotten_is_recorded_when_it_comes(
-    house: House, visit: Visit
+    house: House, visit: Visit, generator: ScriptedGenerator
 ) -> None:
-    async with house.unhurried, house.unhurried:
-        question = await answer_later(house, visit, Ask(QUESTION))
-        async with house.pool.connection() as connection:
-            await exchanges.fail_forgotten_exchanges(connection, 0)
+    gate = generator._gates[1] = asyncio.Event()
+    answering = await answer(house, visit, Ask(QUESTION))
+    async with house.pool.connection() as connection:
+        assert await exchanges.fail_forgotten_exchanges(connection, 0) == 1
+    gate.set()
     await asyncio.gather(*house.running)
-    (exchange,) = await stored(house, question.conversation_id)
+    (exchange,) = await stored(house, answering.conversation_id)
     assert (exchange.state, exchange.error) == (ExchangeState.ANSWERED, None)
     assert exchange.answer_message_id is not None
 

@@ -12,7 +12,7 @@ from app.api.maiagent import bodies, translate, wire
 from app.api.maiagent.auth import Calling, InHouse, base_url, id_in_path
 from app.api.paging import Cursors, Link, numbered_links, page_number
 from app.domain.conversations import Role
-from app.services import answer, attach, identify, keep_inbox, rate_answer
+from app.services import answer_later, attach, identify, keep_inbox, rate_answer
 from app.services.accept_question import Ask
 from app.services.house import House
 from app.services.identify import Caller, Visit
@@ -34,7 +34,7 @@ async def send_message(request: Request[Any, Any, Any], house: InHouse, caller: 
         attachments=await attach.take_in(house, caller.workspace_id, translate.offered(body.attachments)),
     )
     if translate.role_of(body.type) is Role.USER and ask.text.strip():
-        stored = await answer.answer_later(house, visit, ask)
+        stored = await answer_later.answer_later(house, visit, ask)
     else:
         stored = await keep_inbox.store(house, visit, ask, translate.role_of(body.type))
     shown = await keep_inbox.get_message(house, visit, body.conversation, stored.id)
