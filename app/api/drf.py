@@ -32,6 +32,7 @@ _URL = re.compile(r"https?://[^\s/?#\x00-\x1f]+(?:[/?#]\S*)?", re.IGNORECASE)
 # PostgreSQL keeps no NUL, in JSON either; an escaped backslash before "u0000" is something else.
 _NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _SHOWN_CHARS = 100
+_MOST_JSON_BYTES = 65_536
 # What is taken is written and read again, by code whose stack is finite and at times nearly full.
 _MOST_LEVELS = 100
 _CONFLICT_RETRY_AFTER_S = 10
@@ -336,6 +337,9 @@ def _day(_kind: Any, value: Any, _form: str | None) -> date:
 def _dictionary(_kind: Any, value: Any, _form: str | None) -> Any:
     if not isinstance(value, dict):
         raise _Refused(f'Expected a dictionary of items but got type "{type(value).__name__}".')
+    # Lists show it again with every message.
+    if len(msgspec.json.encode(value)) > _MOST_JSON_BYTES:
+        raise _Refused(f"Ensure this field has no more than {_MOST_JSON_BYTES} bytes.")
     return _anything(_kind, value, _form)
 
 

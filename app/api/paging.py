@@ -92,7 +92,8 @@ def _figure(raw: str | None, most: int) -> int | None:
     """The number, at most `most`; None for what is none."""
     if not raw or not (raw.isascii() and raw.isdecimal()):
         return None
-    return most if len(raw) > len(str(most)) else min(int(raw), most)
+    digits = raw.lstrip("0") or "0"
+    return most if len(digits) > len(str(most)) else min(int(digits), most)
 
 
 class Cursors:

@@ -5,6 +5,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
+VISITOR = "Visitor"
+"""What somebody is called whom nobody has named."""
+
 
 class Contact(Struct, frozen=True):
     """Someone who talks; `external_id` is what the caller's own system calls them."""

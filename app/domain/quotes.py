@@ -31,14 +31,21 @@ class CitedFile(Struct, frozen=True):
 
 
 class CitedPassage(Struct, frozen=True):
-    """A passage that is cited, with its score and how often it was retrieved by any question."""
+    """What one mark points to: a passage, how often any question retrieved it, and the words that are quoted.
 
+    Units: `start` and `end` in characters of the file's text.
+    """
+
+    number: int
     chunk_id: int
     file: CitedFile
     text: str
     page: int | None
     score: float
     hits_count: int
+    excerpt: str
+    start: int
+    end: int
 
 
 class Quotes(Struct, frozen=True):

@@ -171,11 +171,15 @@ async def _end(house: House, turn: Turn, trace: "_Trace", last: AnswerEvent) -> 
 
 async def _stop(house: House, turn: Turn, trace: "_Trace") -> None:
     """The server goes down: an owed answer is left to the next one."""
-    if not turn.attempt:
-        await _store(house, turn, trace, Failed("The server was stopped."))
-        return
-    async with house.pool.connection() as connection:
-        await owed.put_off_owed(connection, turn.exchange.id, 0)
+    try:
+        if not turn.attempt:
+            await _store(house, turn, trace, Failed("The server was stopped."))
+            return
+        async with house.pool.connection() as connection:
+            await owed.put_off_owed(connection, turn.exchange.id, 0)
+    except DATABASE_ERRORS as error:
+        # Stored already, or the database is away: then the lease or the sweep ends it.
+        log.warning("stopped answer not stored", exchange=str(turn.exchange.id), cause=str(error))
 
 
 async def _with_attachments(house: House, turn: Turn, trace: "_Trace") -> Question:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from app.domain.assistants import Assistant
 from app.domain.attachments import Attachment
 from app.domain.channels import Channel
-from app.domain.contacts import NewContact
+from app.domain.contacts import VISITOR, NewContact
 from app.domain.conversations import Message, Role
 from app.domain.errors import NotFound
 from app.domain.feedback import Feedback
@@ -33,8 +33,6 @@ from app.store import (
 from app.store.rows import Connection
 from rag.passages import Citation
 
-# What a contact is called whom nobody has named.
-_VISITOR = "Visitor"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -74,7 +72,7 @@ async def start_conversation(house: House, visit: Visit, ip_address: str | None)
     """A new conversation with a new visitor, and how many of the inbox hold something unread."""
     channel = visit.channel
     async with house.pool.connection() as connection:
-        visitor = NewContact(channel.workspace_id, _VISITOR, channel.id)
+        visitor = NewContact(channel.workspace_id, VISITOR, channel.id)
         contact = await contacts.insert_contact(connection, visitor)
         assert contact is not None, "only an external id can be taken"
         started = await conversations.insert_conversation(connection, channel, contact.id, ip_address)
@@ -120,9 +118,10 @@ async def mark_read(house: House, workspace_id: UUID, conversation_id: UUID) -> 
 async def list_messages(house: House, visit: Visit, conversation_id: UUID, window: Window) -> Thread:
     """Part of the conversation, newest first; listing it reads it."""
     async with house.pool.connection() as connection:
+        # First: what is said from here on waits for the thread's row, and is unread afterwards.
+        await conversations.mark_read(connection, visit.channel.workspace_id, conversation_id)
         found = await messages.list_messages(connection, conversation_id, window)
         total = await messages.count_messages(connection, conversation_id)
-        await conversations.mark_read(connection, visit.channel.workspace_id, conversation_id)
     part = stretch(found, window)
     shown = await show_messages(house, visit, part.items)
     return Thread(Stretch(shown, part.has_older, part.has_newer), total)
@@ -136,11 +135,11 @@ async def list_numbered_messages(
     Raises: NoSuchPage.
     """
     async with house.pool.connection() as connection:
+        await conversations.mark_read(connection, visit.channel.workspace_id, conversation_id)
         total = await messages.count_messages(connection, conversation_id)
         span: Span = page.span(total)
         window = Window(page.size)
         found = await messages.list_messages(connection, conversation_id, window, span.offset)
-        await conversations.mark_read(connection, visit.channel.workspace_id, conversation_id)
     shown = await show_messages(house, visit, found[: page.size])
     return Thread(Stretch(shown, len(found) > page.size, span.offset > 0), total)
 

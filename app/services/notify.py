@@ -3,7 +3,6 @@
 At least once: a worker that dies after a post posts again, under the same delivery id.
 """
 
-from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec import Struct
 
 from app.domain.errors import Invalid, NotFound, Unavailable
 from app.domain.jobs import Job, JobKind, pause_s
+from app.domain.moments import epoch_ms
 from app.domain.webhooks import Delivery, Webhook
 from app.security.outbound import Outbound
 from app.security.signing import Signer, sign_body
@@ -179,7 +179,7 @@ def _payload(notice: Notice, marks: tuple[Mark, ...], base_url: str) -> _Payload
         sender=sender,
         content=notice.content,
         feedback=_feedback(notice),
-        created_at=_stamp(notice.created_at),
+        created_at=epoch_ms(notice.created_at),
         citations=marks,
     )
 
@@ -187,9 +187,5 @@ def _payload(notice: Notice, marks: tuple[Mark, ...], base_url: str) -> _Payload
 def _feedback(notice: Notice) -> _Feedback | None:
     if notice.feedback_id is None or notice.feedback_kind is None or notice.feedback_updated_at is None:
         return None
-    updated_at = _stamp(notice.feedback_updated_at)
+    updated_at = epoch_ms(notice.feedback_updated_at)
     return _Feedback(notice.feedback_id, notice.feedback_kind, notice.feedback_suggestion, updated_at)
-
-
-def _stamp(at: datetime) -> str:
-    return str(int(at.timestamp() * 1000))

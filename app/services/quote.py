@@ -35,22 +35,30 @@ async def look_up(house: House, workspace_id: UUID, citations: Iterable[Citation
 
 
 def quotes(citations: Sequence[Citation], known: Known, cited_at: datetime) -> Quotes:
-    """The texts and passages of one message, each once, in the order of its marks."""
+    """The texts of one message, each once, and a passage for each of its marks, in their order."""
     files: dict[UUID, CitedFile] = {}
-    passages: dict[tuple[UUID, int], CitedPassage] = {}
     for citation in citations:
         file = known.files.get(citation.document_id) or _gone(citation, cited_at)
         files.setdefault(citation.document_id, file)
-        passage = CitedPassage(
-            citation.chunk_id,
-            file,
-            known.texts.get(citation.chunk_id, citation.excerpt),
-            citation.page,
-            citation.score,
-            known.hits_counts.get(citation.chunk_id, 0),
-        )
-        passages.setdefault((citation.document_id, citation.chunk_id), passage)
-    return Quotes(tuple(files.values()), tuple(passages.values()))
+    return Quotes(
+        tuple(files.values()),
+        tuple(_passage(citation, files[citation.document_id], known) for citation in citations),
+    )
+
+
+def _passage(citation: Citation, file: CitedFile, known: Known) -> CitedPassage:
+    return CitedPassage(
+        citation.number,
+        citation.chunk_id,
+        file,
+        known.texts.get(citation.chunk_id, citation.excerpt),
+        citation.page,
+        citation.score,
+        known.hits_counts.get(citation.chunk_id, 0),
+        citation.excerpt,
+        citation.start,
+        citation.end,
+    )
 
 
 def _gone(citation: Citation, cited_at: datetime) -> CitedFile:

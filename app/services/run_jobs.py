@@ -15,7 +15,7 @@ from app.domain.errors import Busy, DomainError, Unavailable
 from app.domain.jobs import HEARTBEAT_S, PATIENCE, Job, JobKind, pause_s
 from app.domain.knowledge import Source
 from app.services.house import Desk, House
-from app.store import documents, exchanges, jobs, sources, uploads, webhooks
+from app.store import attachments, documents, exchanges, jobs, sources, uploads, webhooks
 from app.store.pool import DATABASE_ERRORS
 from app.store.rows import Connection
 from rag.errors import Unreadable
@@ -30,6 +30,8 @@ _FORGOTTEN_ANSWER_S = 1800
 _DELIVERIES_KEPT_S = 30 * 86400
 _FORGET_AT_ONCE = 100
 _EXPIRED_AT_ONCE = 100
+# A client may hand a file in today and send it tomorrow.
+_UNSENT_KEPT_S = 7 * 86400
 
 log = structlog.get_logger()
 
@@ -87,6 +89,7 @@ async def sweep(house: House) -> None:
         await _start_due_syncs(connection)
         await _forget(connection)
         expired = await uploads.delete_expired_uploads(connection, _EXPIRED_AT_ONCE)
+        expired += await attachments.delete_unsent_attachments(connection, _UNSENT_KEPT_S, _EXPIRED_AT_ONCE)
         lost = await _list_lost(connection)
         await jobs.mark_sent(connection, [job.id for job in lost])
     for job in lost:

@@ -32,6 +32,13 @@ async def insert_attachment(connection: Connection, stored: StoredAttachment) ->
     return await get(connection, Attachment, Q["insert_attachment"], asdict(stored))
 
 
+async def delete_unsent_attachments(connection: Connection, older_than_s: int, limit: int) -> list[str]:
+    """Where the files lie of attachments that were removed because no message brought them in time."""
+    parameters = {"older_than_s": older_than_s, "limit": limit}
+    cursor = await connection.execute(Q["delete_unsent_attachments"], parameters)
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def find_attachment(
     connection: Connection, workspace_id: UUID, attachment_id: UUID
 ) -> Attachment | None:

@@ -5,6 +5,15 @@ VALUES (%(workspace_id)s::uuid, %(conversation_id)s::uuid, %(kind)s::text, %(nam
         %(file_key)s::text, %(file_bytes)s::bigint)
 RETURNING id, seq, workspace_id, conversation_id, message_id, kind, name, url, file_key, file_bytes, error, created_at
 
+-- name: delete_unsent_attachments
+-- Files that were handed in and never came along with a message.
+DELETE FROM attachments
+WHERE id IN (
+    SELECT id FROM attachments
+    WHERE message_id IS NULL AND created_at < now() - %(older_than_s)s::int * interval '1 second'
+    ORDER BY created_at LIMIT %(limit)s::int FOR UPDATE SKIP LOCKED)
+RETURNING file_key
+
 -- name: find_attachment
 -- One attachment of a workspace.
 SELECT id, seq, workspace_id, conversation_id, message_id, kind, name, url, file_key, file_bytes, error, created_at

@@ -14,6 +14,7 @@ from app.services.attach import keep_attachment, take_in
 from app.services.converse import start_conversation
 from app.services.house import House
 from app.services.identify import Visit
+from app.services.run_jobs import sweep
 from app.services.serve_files import attachment_link
 from app.settings import Settings
 from tests.attachments import PAGE, PNG, TEXT, elsewhere, keep, send, sent_with, stored
@@ -230,3 +231,19 @@ async def test_two_messages_that_take_one_attachment_at_once_both_have_it(house:
     bound = await asyncio.gather(*(send(house, visit, kept) for _ in range(4)))
     assert [len(item) for item in bound] == [1] * 4
     assert len({item[0].id for item in bound}) == 4 and len({item[0].message_id for item in bound}) == 4
+
+
+async def test_the_sweep_removes_what_came_along_with_no_message_for_a_week(
+    house: House, visit: Visit
+) -> None:
+    forgotten = await keep(house, visit, b"forgotten", "a.txt")
+    sent = await keep(house, visit, b"sent", "b.txt")
+    await send(house, visit, sent)
+    async with house.pool.connection() as connection:
+        await connection.execute("UPDATE attachments SET created_at = now() - interval '8 days'")
+    recent = await keep(house, visit, b"recent", "c.txt")
+    await sweep(house)
+    assert sorted(stored(house)) == [b"recent", b"sent"]
+    assert await take(house, visit, offer(id=recent.id)) == [recent.id]
+    assert await take(house, visit, offer(id=sent.id)) == [sent.id]
+    assert "no such file" in await refused(house, visit, offer(id=forgotten.id))

@@ -108,5 +108,5 @@ async def _whole(
         done=True,
         citations=translate.cited_files(said, links),
         citation_nodes=translate.citation_nodes(said),
-        attachments=[translate.completed_attachment(each, links) for each in asked],
+        attachments=[translate.attachment(each, links) for each in asked],
     )

@@ -1,7 +1,6 @@
 """Between the MaiAgent API's bodies and our words; nothing here does I/O."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -11,12 +10,13 @@ from app.api.maiagent import bodies, wire
 from app.domain.assistants import Assistant
 from app.domain.attachments import Attachment, AttachmentKind, Offered
 from app.domain.channels import Inbox
-from app.domain.contacts import Contact
+from app.domain.contacts import VISITOR, Contact
 from app.domain.conversations import TEXT, Message, Role
 from app.domain.exchanges import Metric
 from app.domain.feedback import Feedback
 from app.domain.inbox import InboxItem
 from app.domain.knowledge import KnowledgeBase
+from app.domain.moments import epoch_ms
 from app.domain.quotes import CitedFile, CitedKind, CitedPassage, Quotes
 from app.domain.webhooks import Webhook
 from app.services.house import House
@@ -25,7 +25,6 @@ from app.services.review_records import Reviewed
 from app.services.serve_files import attachment_link, cited_link
 
 INCOMING, OUTGOING = "incoming", "outgoing"
-_VISITOR = "Visitor"
 # Files are read by Lectern itself: the one parser that there is.
 _PARSER = wire.Parser(uuid5(NAMESPACE_URL, "urn:lectern:parser"), "Lectern", "lectern", 0)
 _MODELS = uuid5(NAMESPACE_URL, "urn:lectern:model")
@@ -49,14 +48,6 @@ class Links(Struct, frozen=True):
     def cited(self, file: CitedFile) -> str:
         """The link to a cited text."""
         return cited_link(self.house, self.base, file)
-
-
-def timestamp(moment: datetime) -> str:
-    """Epoch milliseconds.
-
-    Shape: 13 digits.
-    """
-    return str(int(moment.timestamp() * 1000)).zfill(13)
 
 
 # --- what clients send
@@ -108,7 +99,7 @@ def message(shown: Shown, links: Links) -> wire.Message:
         content=said.content,
         content_payload=said.payload,
         feedback=feedback(shown.feedback),
-        created_at=timestamp(said.created_at),
+        created_at=epoch_ms(said.created_at),
         attachments=[attachment(each, links) for each in shown.attachments],
         citations=cited_files(shown.quotes, links),
         citation_nodes=citation_nodes(shown.quotes),
@@ -120,18 +111,11 @@ def message(shown: Shown, links: Links) -> wire.Message:
 def attachment(stored: Attachment, links: Links) -> wire.Attachment:
     """A stored file."""
     return wire.Attachment(
-        stored.id, stored.kind.value, stored.name, links.attachment(stored), stored.conversation_id
-    )
-
-
-def completed_attachment(stored: Attachment, links: Links) -> wire.CompletedAttachment:
-    """What became of a file that came with a question."""
-    return wire.CompletedAttachment(
         stored.id,
         stored.kind.value,
         stored.name,
         links.attachment(stored),
-        stored.error is None,
+        stored.conversation_id,
         stored.error,
     )
 
@@ -140,7 +124,7 @@ def feedback(said: Feedback | None) -> wire.Feedback | None:
     """What a person thinks of an answer."""
     if said is None:
         return None
-    return wire.Feedback(said.id, said.kind.value, said.suggestion, timestamp(said.updated_at))
+    return wire.Feedback(said.id, said.kind.value, said.suggestion, epoch_ms(said.updated_at))
 
 
 def cited_files(quotes: Quotes, links: Links) -> list[wire.CitedFile]:
@@ -149,9 +133,17 @@ def cited_files(quotes: Quotes, links: Links) -> list[wire.CitedFile]:
 
 
 def citation_nodes(quotes: Quotes) -> list[wire.CitationNode]:
-    """The passages that an answer cites."""
+    """What the marks of an answer point to, one after the other."""
     return [
-        wire.CitationNode(_node(passage), passage.score, _per_cent(passage.score))
+        wire.CitationNode(
+            _node(passage),
+            passage.score,
+            _per_cent(passage.score),
+            passage.number,
+            passage.excerpt,
+            passage.start,
+            passage.end,
+        )
         for passage in quotes.passages
     ]
 
@@ -165,13 +157,13 @@ def conversation(entry: Entry, unread: int, links: Links) -> wire.Conversation:
         inbox=wire.LightInbox(channel.id, channel.name, channel.kind.value, unread, sign_auth=None),
         title=item.title,
         last_message=_last_message(entry),
-        last_message_created_at=timestamp(item.active_at),
+        last_message_created_at=epoch_ms(item.active_at),
         unread_messages_count=item.unread_count,
         # Nobody has switched the assistant off: there is no such switch.
         auto_reply_enabled=True,
         is_auto_reply_now=True,
-        last_read_at=timestamp(item.last_read_at) if item.last_read_at else None,
-        created_at=timestamp(item.created_at),
+        last_read_at=epoch_ms(item.last_read_at) if item.last_read_at else None,
+        created_at=epoch_ms(item.created_at),
         is_group_chat=False,
         enable_group_mention=False,
         enable_loading_animation=True,
@@ -179,7 +171,7 @@ def conversation(entry: Entry, unread: int, links: Links) -> wire.Conversation:
         tool_mask={},
         llm=uuid5(_MODELS, links.house.engine.model_name),
         ip_address=item.ip_address or "",
-        ip_recorded_at=timestamp(item.created_at),
+        ip_recorded_at=epoch_ms(item.created_at),
     )
 
 
@@ -192,7 +184,7 @@ def contact(found: Contact, links: Links) -> wire.Contact:
         found.email,
         found.phone_number,
         found.external_id or "",
-        timestamp(found.created_at),
+        epoch_ms(found.created_at),
     )
 
 
@@ -204,7 +196,7 @@ def chatbot(assistant: Assistant, bases: Iterable[KnowledgeBase]) -> wire.Chatbo
         assistant.instructions,
         assistant.greeting,
         [wire.Named(base.id, base.name) for base in bases],
-        timestamp(assistant.created_at),
+        epoch_ms(assistant.created_at),
     )
 
 
@@ -224,12 +216,12 @@ def inbox(found: Inbox) -> wire.Inbox:
 def web_chat(found: Inbox) -> wire.WebChat:
     """An inbox of type web."""
     named = wire.Named(found.assistant_id, found.assistant_name)
-    return wire.WebChat(found.id, found.name, named, timestamp(found.created_at))
+    return wire.WebChat(found.id, found.name, named, epoch_ms(found.created_at))
 
 
 def webhook(found: Webhook, secret: str) -> wire.Webhook:
     """Where a chatbot's answers are posted."""
-    return wire.Webhook(found.id, found.url, secret, timestamp(found.created_at))
+    return wire.Webhook(found.id, found.url, secret, epoch_ms(found.created_at))
 
 
 def record(reviewed: Reviewed) -> wire.Record:
@@ -242,13 +234,13 @@ def record(reviewed: Reviewed) -> wire.Record:
         scores[f"display_{metric.value}_score"] = None if value is None else _per_cent(value)
     return wire.Record(
         id=found.id,
-        sender_name=found.sender_name or _VISITOR,
+        sender_name=found.sender_name or VISITOR,
         feedback=feedback(reviewed.feedback),
         input_message=found.question,
         condense_message=found.standalone_question or found.question,
         output_message=found.answer,
         reply_time=f"{(found.reply_ms or 0) / 1000:.3f}",
-        created_at=timestamp(found.created_at),
+        created_at=epoch_ms(found.created_at),
         error=found.error or "",
         processing_time=found.timings_ms,
         usage={_camel(name): count for name, count in found.usage.items()},
@@ -265,7 +257,7 @@ def _speaker(shown: Shown, links: Links) -> wire.Speaker:
     if said.role is not Role.USER:
         return wire.Speaker(shown.assistant.id, shown.assistant.name, links.avatar, None, None)
     if sender is None:
-        return wire.Speaker(said.conversation_id, _VISITOR, links.avatar, None, None)
+        return wire.Speaker(said.conversation_id, VISITOR, links.avatar, None, None)
     avatar = sender.avatar_url or links.avatar
     return wire.Speaker(sender.id, sender.name, avatar, sender.email, sender.phone_number)
 
@@ -286,16 +278,16 @@ def _canvas(said: Message) -> wire.Canvas | None:
         sent["canvas_type"],
         sent["title"],
         sent["content"],
-        timestamp(said.created_at),
+        epoch_ms(said.created_at),
     )
 
 
 def _light_contact(item: InboxItem, links: Links) -> wire.LightContact:
     who = item.contact
     if who is None:
-        return wire.LightContact(item.id, _VISITOR, links.avatar, "")
+        return wire.LightContact(item.id, VISITOR, links.avatar, "")
     return wire.LightContact(
-        who.id, who.name or _VISITOR, who.avatar_url or links.avatar, who.external_id or ""
+        who.id, who.name or VISITOR, who.avatar_url or links.avatar, who.external_id or ""
     )
 
 
@@ -309,7 +301,7 @@ def _last_message(entry: Entry) -> wire.LastMessage | None:
         last.content,
         last.payload,
         feedback(entry.feedback),
-        timestamp(last.created_at),
+        epoch_ms(last.created_at),
         last.metadata,
     )
 
@@ -327,7 +319,7 @@ def _cited_file(file: CitedFile, links: Links) -> wire.CitedFile:
         parser=_PARSER,
         labels=[wire.Named(category, file.category_name)] if category else [],
         raw_user_define_metadata=None,
-        created_at=timestamp(file.created_at),
+        created_at=epoch_ms(file.created_at),
     )
 
 
@@ -342,7 +334,7 @@ def _node(passage: CitedPassage) -> wire.TextNode:
         characters_count=len(passage.text),
         hits_count=passage.hits_count,
         text=passage.text,
-        updated_at=timestamp(passage.file.updated_at),
+        updated_at=epoch_ms(passage.file.updated_at),
         filename=passage.file.name,
         chatbot_file=passage.file.id,
         # A text without pages is one page.

@@ -61,22 +61,26 @@ class TextNode(_Body, frozen=True):
 
 
 class CitationNode(_Body, frozen=True):
-    """A cited passage with its score."""
+    """What one mark `[number]` of an answer points to: a passage, and the words of it that are quoted."""
 
     chatbot_text_node: TextNode
     score: float
     display_score: int
+    number: int
+    excerpt: str
+    start: int
+    end: int
 
 
-class CompletedAttachment(_Body, frozen=True):
-    """What became of a file that came with the question."""
+class Attachment(_Body, frozen=True):
+    """A stored file; `unreadReason` says why it was not read for an answer."""
 
     id: UUID
     type: str
     filename: str
     file: str
-    is_read: bool
-    reason: str | None
+    conversation: UUID | None
+    unread_reason: str | None
 
 
 class Answer(_Body, frozen=True):
@@ -87,7 +91,7 @@ class Answer(_Body, frozen=True):
     done: bool
     citations: list[CitedFile]
     citation_nodes: list[CitationNode]
-    attachments: list[CompletedAttachment]
+    attachments: list[Attachment]
 
 
 class Delta(Struct, frozen=True):
@@ -104,23 +108,13 @@ class LastDelta(Delta, frozen=True):
 
     citations: list[CitedFile]
     citationNodes: list[CitationNode]
-    attachments: list[CompletedAttachment]
+    attachments: list[Attachment]
 
 
 class BrokenDelta(Delta, frozen=True):
     """The end of an answer that broke off."""
 
     error: str
-
-
-class Attachment(_Body, frozen=True):
-    """A stored file."""
-
-    id: UUID
-    type: str
-    filename: str
-    file: str
-    conversation: UUID | None
 
 
 class Presigned(_Body, frozen=True):

@@ -90,6 +90,7 @@ ATTACHMENT = {
     "filename": string,
     "file": uri,
     "conversation": Nullable(uuid),
+    "unreadReason": Nullable(string),
 }
 CITATION = {
     "id": uuid,
@@ -117,6 +118,10 @@ CITATION_NODE = {
     },
     "score": number,
     "displayScore": integer,
+    "number": integer,
+    "excerpt": string,
+    "start": integer,
+    "end": integer,
 }
 MESSAGE = {
     "id": uuid,

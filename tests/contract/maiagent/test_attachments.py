@@ -132,14 +132,14 @@ async def test_the_key_of_an_upload_can_be_sent_with_a_question(door: Door, docu
     offered = {"type": {}, "filename": "note.txt", "file": fields["key"]}
     reply = await door.ask(message={"attachments": [offered]})
     (read,) = reply["attachments"]
-    assert (read["filename"], read["isRead"], read["reason"]) == ("note.txt", True, None)
+    assert (read["filename"], read["unreadReason"]) == ("note.txt", None)
 
 
 async def test_a_picture_is_stored_and_named_as_unread(door: Door, document_id: str) -> None:
     attachment = await send_file(door, PNG, "photo.png")
     reply = await door.ask(message={"attachments": [attachment]})
     (read,) = reply["attachments"]
-    assert (read["isRead"], read["reason"]) == (False, "Pictures are stored but not read.")
+    assert read["unreadReason"] == "Pictures are stored but not read."
 
 
 async def test_a_word_file_is_read_for_the_answer(door: Door, document_id: str) -> None:
@@ -149,7 +149,7 @@ async def test_a_word_file_is_read_for_the_answer(door: Door, document_id: str) 
     document.save(buffer)
     attachment = await send_file(door, buffer.getvalue(), "menu.docx")
     reply = await door.ask("When does the canteen open?", message={"attachments": [attachment]})
-    assert reply["attachments"][0]["isRead"] is True
+    assert reply["attachments"][0]["unreadReason"] is None
 
 
 async def test_an_upload_is_good_for_one_file_and_needs_its_fields(door: Door, house: House) -> None:
