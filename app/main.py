@@ -33,6 +33,7 @@ from rag.errors import RagError
 VERSION = "0.1.0"
 # Answers under way get this long when the server is told to stop; then their clients are cut off.
 _LAST_STREAMS_S = 10
+_SWITCH_S = 0.001
 _SAFE_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
@@ -96,6 +97,8 @@ async def serve(settings: Settings, listening: socket.socket) -> None:
     # The models' objects stay: looking through them in every full collection held the event loop for 45 ms.
     gc.collect()
     gc.freeze()
+    # How long a computing thread may keep the interpreter while the event loop waits for it (default 5 ms).
+    sys.setswitchinterval(_SWITCH_S)
     try:
         config = uvicorn.Config(
             create_app(settings, house=house),

@@ -1,6 +1,5 @@
 """What came with a question, looked through as the index is; its chunks and terms live for one answer."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,6 +16,7 @@ from rag.embed import Embedder
 from rag.lexicon import language_of, terms
 from rag.passages import Attached, Chunk, Hit
 from rag.postings import K1, B
+from rag.threads import compute
 from rag.wording import KnownTerms, known_terms, of_known_alternatives
 
 _MOST_EMBEDDED = 40  # chunks; README, "Attachments"
@@ -49,7 +49,7 @@ class AttachedTexts:
 
     async def find(self, search: Search) -> Found:
         """The candidates of both halves."""
-        return await asyncio.to_thread(self._find, search)
+        return await compute(self._find, search)
 
     @cached_property
     def passages(self) -> tuple[_Passage, ...]:
@@ -63,7 +63,7 @@ class AttachedTexts:
 
     async def overview(self) -> Retrieval:
         """What shows the attachments as a whole: how each begins, and places spread over what follows."""
-        hits = await asyncio.to_thread(self._spread)
+        hits = await compute(self._spread)
         return Retrieval(hits, float(bool(hits)), bool(hits))
 
     def _spread(self) -> tuple[Hit, ...]:

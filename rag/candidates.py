@@ -1,6 +1,5 @@
 """Candidates with both scores to hits, and are they relevant: the same wherever the candidates were found."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
@@ -26,6 +25,7 @@ from rag.rank import (
     too_close,
 )
 from rag.relevance import Rule, in_doubt, odds_after_look, odds_of, relevance_of
+from rag.threads import compute
 from rag.wording import Asked, KnownTerms
 
 Only = Literal["fused", "dense", "lexical"]
@@ -134,7 +134,7 @@ async def judged(found: Found, search: Search, embedder: Embedder) -> Retrieval:
     cosines, scored = SentenceCosines(embedder, read.vector), _scores(found.candidates, words, plan)
     if words and not asked.glossed and (close := too_close(scored)):
         both = [hit for place in close if (hit := found.candidates[place].hit)]
-        added = await asyncio.to_thread(added_by_look, both, asked.text, words, plan.weights, cosines)
+        added = await compute(added_by_look, both, asked.text, words, plan.weights, cosines)
         scored = told_apart(scored, close, added)
     hits = _ranked(found.candidates, scored, plan.limit)
     wording = found.known.of(asked)
@@ -153,7 +153,7 @@ async def settled(found: Retrieval) -> Retrieval:
     """
     if found.doubt is None:
         return found
-    odds = await asyncio.to_thread(_look_closer, found.doubt, found.hits)
+    odds = await compute(_look_closer, found.doubt, found.hits)
     return _by_odds(found.hits, odds)
 
 

@@ -1,6 +1,5 @@
 """A question to hits: nearest and best-worded chunks, both scores combined, and are they relevant."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -23,6 +22,7 @@ from rag.postings import Postings, best_worded
 from rag.rank import weights_for
 from rag.relevance import Rule
 from rag.sqlfile import queries_beside, with_constants
+from rag.threads import compute
 from rag.wording import Asked, KnownTerms, known_terms, of_known_alternatives
 
 Q = queries_beside(__file__)
@@ -83,14 +83,14 @@ class Retriever:
         if is_own and found.relevant:
             return found
         # A glossary is loaded when it is first asked.
-        glossed = await asyncio.to_thread(gloss_in, language, question)
+        glossed = await compute(gloss_in, language, question)
         in_english = Asked(glossed.text, glossed.asked_terms(), glossed=True)
         again = await self._search(place, in_english, limit, only)
         return again if not is_own or (again.relevant and not _is_in(language, again)) else found
 
     async def _search(self, place: Place, asked: Asked, limit: int, only: Only) -> Retrieval:
         # Before a connection is taken: while the model runs, none is held.
-        read = await asyncio.to_thread(self._read, asked.text)
+        read = await compute(self._read, asked.text)
         plan = Plan(only, limit, weights_for(read.weight, self._unrelated or 0.0))
         search = Search(asked, read, plan)
         return await judged(await place.find(search), search, self._embedder)

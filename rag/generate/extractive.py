@@ -18,6 +18,7 @@ from rag.glossary import gloss_for
 from rag.overview import asks_for_overview
 from rag.passages import Hit, Question
 from rag.support import WordUnit, word_units
+from rag.threads import compute
 
 _MOST_SENTENCES = 3
 _MOST_HITS = 8
@@ -69,9 +70,9 @@ class ExtractiveGenerator:
     ) -> AsyncIterator[Piece]:
         """The chosen sentences in groups of a few words."""
         if asks_for_overview(question):
-            answer = await asyncio.to_thread(overview, hits)
+            answer = await compute(overview, hits)
         else:
-            answer = await asyncio.to_thread(self.answer, standalone_question, hits)
+            answer = await compute(self.answer, standalone_question, hits)
         answer = answer or question.not_found_message
         for piece in _pieces(answer):
             yield Piece(piece)
