@@ -11,7 +11,7 @@ from app.domain.exchanges import Metric, Score
 from app.domain.records import Record, RecordFilter, RecordPosition
 from app.services.house import Desk
 from app.services.spreadsheet import Column, Row, Sheet, write_workbook
-from app.store import documents, exchanges, records, scores
+from app.store import exchanges, messages, records, scores
 from rag.passages import Citation
 
 # The texts of a batch are held at once, and reading it takes the event loop a few milliseconds.
@@ -117,7 +117,8 @@ async def _read(desk: Desk, sought: RecordFilter, before: RecordPosition | None)
         answers = [record.answer_message_id for record in found if record.answer_message_id is not None]
         marks = await exchanges.list_citations(connection, answers)
         cited = {mark.document_id for of_answer in marks.values() for mark in of_answer}
-        names = await documents.list_names(connection, list(cited))
+        files = await messages.list_cited_files(connection, sought.workspace_id, list(cited))
+    names = {file.id: file.name for file in files.values()}
     return [
         Entry(
             record,

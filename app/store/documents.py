@@ -140,12 +140,6 @@ async def list_document_names(connection: Connection, source_id: UUID) -> dict[s
     return {row.name: row.id for row in rows}
 
 
-async def list_names(connection: Connection, document_ids: list[UUID]) -> dict[UUID, str]:
-    """The names of those of the documents that there still are."""
-    rows = await fetch(connection, _NamedId, Q["list_names"], {"document_ids": document_ids})
-    return {row.id: row.name for row in rows}
-
-
 async def mark_syncing(connection: Connection, source_id: UUID) -> list[UUID]:
     """The ids of the documents that a sync has to look at, now syncing."""
     return [row.id for row in await fetch(connection, _Id, Q["mark_syncing"], {"source_id": source_id})]

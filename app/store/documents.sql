@@ -70,10 +70,6 @@ SELECT id FROM documents WHERE source_id = %(source_id)s::uuid
 -- Names and ids of all documents of a source.
 SELECT name, id FROM documents WHERE source_id = %(source_id)s::uuid
 
--- name: list_names
--- Names and ids of some documents.
-SELECT name, id FROM documents WHERE id = ANY(%(document_ids)s::uuid[])
-
 -- name: mark_syncing
 -- The documents of a source that the coming sync has to look at: changed ones and those that failed before.
 UPDATE documents SET state = 'syncing'

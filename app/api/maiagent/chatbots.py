@@ -55,10 +55,13 @@ async def complete(
 ) -> Response[Any]:
     """Answers a message, in a new conversation unless one is named, with verified citations."""
     assistant_id = id_in_path(chatbot_id)
-    if await identify.visit_chatbot(house, caller, assistant_id) is None:
+    visit = await identify.visit_chatbot(house, caller, assistant_id)
+    if visit is None:
         raise NotFound("Chatbot not found.")
     body = await drf.read_body(request, bodies.Completion)
-    visit = await _visit(house, caller, assistant_id, body)
+    if body.conversation is not None:
+        visit = await _go_on(house, caller, assistant_id, body.conversation)
+    await _check_sender(house, caller, body.message.sender)
     ask = await _ask(request, house, caller, body)
     answering = await answer.answer(house, visit, ask)
     links = translate.Links(house, base_url(request, house))
@@ -71,15 +74,18 @@ async def complete(
     return Response(await whole(await answer.fold(answering)))
 
 
-async def _visit(house: House, caller: Caller, assistant_id: UUID, body: bodies.Completion) -> Visit:
-    """Raises: WrongFields for a conversation or sender that the organization has not."""
-    visit = await identify.visit_chatbot(house, caller, assistant_id, body.conversation)
+async def _go_on(house: House, caller: Caller, assistant_id: UUID, conversation_id: UUID) -> Visit:
+    """Raises: WrongFields for a conversation that the chatbot has not."""
+    visit = await identify.visit_chatbot(house, caller, assistant_id, conversation_id)
     if visit is None:
-        raise drf.no_such("conversation", body.conversation)
-    sender = body.message.sender
+        raise drf.no_such("conversation", conversation_id)
+    return visit
+
+
+async def _check_sender(house: House, caller: Caller, sender: UUID | None) -> None:
+    """Raises: WrongFields for a sender that the organization has not."""
     if sender and await manage_contacts.find_contact(house, caller.workspace_id, sender) is None:
         raise drf.no_such("message.sender", sender)
-    return visit
 
 
 async def _ask(request: Request[Any, Any, Any], house: House, caller: Caller, body: bodies.Completion) -> Ask:
